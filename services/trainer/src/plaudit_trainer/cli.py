@@ -1,0 +1,76 @@
+"""`plaudit-trainer`: the processes of a training run."""
+
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from plaudit.config.recipe import load_recipe
+from plaudit.service.exit import guard
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
+
+RunDirOption = Annotated[Path, typer.Option("--run-dir", help="The run's directory.")]
+
+
+@app.command()
+def conductor(run_dir: RunDirOption) -> None:
+    """Keep groups in flight, have them scored, hand them to the learner; serve the status."""
+    from plaudit_trainer.conductor.main import run
+
+    run(run_dir)
+
+
+@app.command()
+def learner(run_dir: RunDirOption) -> None:
+    """Train on scored groups and publish policy versions (one process; else use accelerate)."""
+    from plaudit_trainer.learner.main import run
+
+    run(run_dir)
+
+
+@app.command()
+def check(
+    recipe: Annotated[Path, typer.Option("--recipe", help="A resolved recipe file.")],
+) -> None:
+    """Check the recipe's model, rows and prompt lengths; print what was found as JSON."""
+    from plaudit_trainer.check import check_recipe
+
+    typer.echo(json.dumps(check_recipe(load_recipe(recipe, []))))
+
+
+@app.command()
+def recipes() -> None:
+    """List the recipes that come with Plaudit, as JSON: name to file."""
+    folder = resources.files("plaudit_trainer") / "recipes"
+    files = {Path(str(file)).stem: str(file) for file in folder.iterdir()}
+    typer.echo(json.dumps(dict(sorted(files.items()))))
+
+
+@app.command()
+def seed(
+    cache_dir: Annotated[Path, typer.Option("--cache-dir", help="Where built models are kept.")],
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the task and of the weights.")] = 0,
+) -> None:
+    """Build the tiny seed model and its task, or find them built; print their paths as JSON."""
+    from plaudit_trainer.seed import build_seed
+
+    paths = build_seed(cache_dir, seed=seed)
+    typer.echo(
+        json.dumps(
+            {
+                "model_dir": str(paths.model_dir),
+                "train_path": str(paths.train_path),
+                "eval_path": str(paths.eval_path),
+                "fingerprint": paths.fingerprint,
+            }
+        )
+    )
+
+
+def main() -> None:
+    """Entry point: configuration errors are told without a traceback, exit code 2."""
+    with guard():
+        app()

@@ -1,0 +1,123 @@
+"""The conductor process: wires the loops to the services and serves the run's status."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from plaudit.client import ClientOptions, JudgeClient, RewardClient, RolloutClient
+from plaudit.config import load_settings
+from plaudit.errors import PlauditError
+from plaudit.queue import WorkQueue
+from plaudit.schemas.recipe import Recipe, RewardRecipe
+from plaudit.schemas.run import RunStatus
+from plaudit.service import create_app, serve
+from plaudit.telemetry import get_logger
+from plaudit_trainer.conductor.context import Context
+from plaudit_trainer.conductor.lifecycle import Lifecycle
+from plaudit_trainer.conductor.scoring import Scorer
+from plaudit_trainer.conductor.status import StatusPage
+from plaudit_trainer.conductor.watch import PolicyWatch
+from plaudit_trainer.data import Row, load_rows
+from plaudit_trainer.ledger import ConductorLedger
+from plaudit_trainer.redis_clients import connect_async
+from plaudit_trainer.run_dir import RunDir
+from plaudit_trainer.settings import TrainerSettings
+
+log = get_logger(__name__)
+
+
+def run(run_path: Path) -> None:
+    """Serve and conduct until SIGTERM; the run's end does not end the status page."""
+    settings = load_settings(TrainerSettings, service="trainer")
+    run_dir = RunDir(run_path)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            conductor = await build(run_dir, settings, stack)
+            app.state.page = conductor.page
+            task = asyncio.create_task(conductor.conduct())
+            try:
+                yield
+            finally:
+                conductor.context.stopping.set()
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+    app = create_app(name="trainer", settings=settings, lifespan=lifespan, checks={})
+
+    @app.get("/v1/status")
+    async def status() -> RunStatus:
+        page: StatusPage = app.state.page
+        return await page.status()
+
+    serve(app, settings)
+
+
+class Conductor:
+    """The loops of one run and the page that shows them."""
+
+    def __init__(self, context: Context, lifecycle: Lifecycle, page: StatusPage) -> None:
+        self.context = context
+        self.page = page
+        self._lifecycle = lifecycle
+
+    async def conduct(self) -> None:
+        try:
+            await self._lifecycle.run()
+        except PlauditError as error:
+            log.error("run_failed", reason=str(error))
+
+
+async def build(run_dir: RunDir, settings: TrainerSettings, stack: AsyncExitStack) -> Conductor:
+    """Raises ConfigError when the recipe's files cannot be used."""
+    recipe = run_dir.recipe()
+    rows = load_rows(recipe.data, "data.train", recipe.data.train)
+    eval_rows = _eval_rows(recipe)
+    redis = connect_async(settings.redis_url)
+    stack.push_async_callback(redis.aclose)
+    options = ClientOptions(api_key=settings.api_key, timeout_s=recipe.pipeline.reward_timeout_s)
+    rollout = await stack.enter_async_context(RolloutClient(settings.rollout_url, options))
+    reward = await stack.enter_async_context(RewardClient(settings.reward_url, options))
+    judge = await stack.enter_async_context(JudgeClient(settings.judge_url, options))
+    context = Context(
+        run_id=run_dir.run_id,
+        run_dir=run_dir,
+        recipe=recipe,
+        rows=rows,
+        ledger=ConductorLedger(redis, run_dir.run_id),
+        rollout=rollout,
+    )
+    scorer = Scorer(recipe.rewards, recipe.judge, recipe.pipeline, reward, judge)
+    eval_scorer = Scorer(eval_rewards(recipe), None, recipe.pipeline, reward, judge, lane="eval")
+    policy = PolicyWatch(context)
+    lifecycle = Lifecycle(context, policy, scorer, eval_scorer, eval_rows)
+    queues = [WorkQueue(redis, name) for name in stage_names(recipe)]
+    return Conductor(context, lifecycle, StatusPage(context, policy, queues))
+
+
+def stage_names(recipe: Recipe) -> list[str]:
+    """Names of the queues that the recipe's groups pass."""
+    names = ["rollout", "reward-rules", "reward-code"]
+    return [*names, f"judge-{recipe.judge.judge}"] if recipe.judge else names
+
+
+def eval_rewards(recipe: Recipe) -> list[RewardRecipe]:
+    """The reward that counts as accuracy for each kind, with the recipe's own parameters."""
+    params = {reward.name: reward.params for reward in recipe.rewards}
+    by_name: dict[str, list[str]] = {}
+    for kind, name in recipe.eval.reward_by_kind.items():
+        by_name.setdefault(name, []).append(kind)
+    return [
+        RewardRecipe(name=name, params=params.get(name, {}), kinds=kinds)
+        for name, kinds in by_name.items()
+    ]
+
+
+def _eval_rows(recipe: Recipe) -> list[Row]:
+    if recipe.data.eval is None or recipe.eval.num_prompts == 0:
+        return []
+    return load_rows(recipe.data, "data.eval", recipe.data.eval)

@@ -1,0 +1,189 @@
+"""Score one group: every reward and the judge at once, joined. Missing is null, never 0."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from plaudit.client import JudgeClient, RewardClient
+from plaudit.errors import PlauditError
+from plaudit.schemas.common import Lane
+from plaudit.schemas.judge import TournamentRequest
+from plaudit.schemas.recipe import JudgeRecipe, PipelineRecipe, RewardRecipe
+from plaudit.schemas.reward import Answer, CompletionScore, RewardGroup, RewardSpec, ScoreRequest
+from plaudit.schemas.rollout import RolloutGroup
+
+JUDGE_KEY = "judge"
+"""The judge's reward stands under this name beside the others."""
+
+Part = list[CompletionScore]
+"""What one source (the reward service, the judge) says of each completion."""
+
+
+@dataclass
+class Scored:
+    """The joined scores of a group, and the seconds that each source took."""
+
+    scores: list[CompletionScore]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def is_complete(self) -> bool:
+        return all(not score.errors for score in self.scores)
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Which rewards and which judge apply to a kind of row, and whom to ask."""
+
+    rewards: Sequence[RewardRecipe]
+    judge: JudgeRecipe | None
+    pipeline: PipelineRecipe
+    reward_client: RewardClient
+    judge_client: JudgeClient
+    lane: Lane = "train"
+
+    async def score(self, group: RolloutGroup, kind: str, key: str) -> Scored:
+        """`key` makes a repeated call cheap: the services hand back the result that exists."""
+        scored = Scored(scores=[])
+        rewards = [reward for reward in self.rewards if _applies(reward.kinds, kind)]
+        parts: list[Awaitable[Part]] = []
+        if rewards:
+            names = [reward.name for reward in rewards]
+            call = self._call_rewards(group, rewards, key)
+            parts.append(self._bounded("reward", names, group, scored, call))
+        if self.judge is not None and _applies(self.judge.kinds, kind):
+            call = self._call_judge(group, self.judge, key)
+            parts.append(self._bounded("judge", [JUDGE_KEY], group, scored, call))
+        scored.scores = join(await asyncio.gather(*parts), self._weights(), len(group.completions))
+        return scored
+
+    def _weights(self) -> dict[str, float]:
+        weights = {reward.name: reward.weight for reward in self.rewards}
+        if self.judge is not None:
+            weights[JUDGE_KEY] = self.judge.weight
+        return weights
+
+    async def _bounded(
+        self,
+        source: str,
+        names: list[str],
+        group: RolloutGroup,
+        scored: Scored,
+        call: Callable[[], Awaitable[Part]],
+    ) -> Part:
+        """Run `call` within the deadline; what it could not give is null with the reason."""
+        started_s = time.monotonic()
+        try:
+            if self.pipeline.reward_delay_s:
+                await asyncio.sleep(self.pipeline.reward_delay_s)
+            async with asyncio.timeout(self.pipeline.reward_timeout_s):
+                return await call()
+        except TimeoutError:
+            reason = f"no answer within reward_timeout_s = {self.pipeline.reward_timeout_s:g}"
+        except PlauditError as error:
+            reason = str(error)
+        finally:
+            scored.seconds[source] = time.monotonic() - started_s
+        return _missing(names, reason, len(group.completions))
+
+    def _call_rewards(
+        self, group: RolloutGroup, rewards: list[RewardRecipe], key: str
+    ) -> Callable[[], Awaitable[Part]]:
+        request = ScoreRequest(
+            groups=[_reward_group(group)],
+            rewards=[RewardSpec(name=r.name, weight=r.weight, params=r.params) for r in rewards],
+            lane=self.lane,
+        )
+
+        async def call() -> Part:
+            response = await self.reward_client.score(
+                request,
+                idempotency_key=f"{key}/score",
+                timeout_s=self.pipeline.reward_timeout_s,
+            )
+            return response.groups[0].scores
+
+        return call
+
+    def _call_judge(
+        self, group: RolloutGroup, judge: JudgeRecipe, key: str
+    ) -> Callable[[], Awaitable[Part]]:
+        request = TournamentRequest(
+            prompt=group.prompt,
+            responses=[completion.text for completion in group.completions],
+            judge=judge.judge,
+            rubric=judge.rubric,
+            pair_ratio=judge.pair_ratio,
+            swap=judge.swap,
+            elo_iterations=judge.elo_iterations,
+            elo_k=judge.elo_k,
+            reward_min=judge.reward_min,
+            reward_max=judge.reward_max,
+            seed=_seed(key),
+            lane=self.lane,
+        )
+
+        async def call() -> Part:
+            response = await self.judge_client.tournament(
+                request,
+                idempotency_key=f"{key}/tournament",
+                timeout_s=self.pipeline.reward_timeout_s,
+            )
+            return [_judged(reward) for reward in response.rewards]
+
+        return call
+
+
+def join(parts: Sequence[Part], weights: dict[str, float], num_completions: int) -> Part:
+    """Merge the sources, completion by completion, and weigh what is not null."""
+    joined = []
+    for index in range(num_completions):
+        rewards: dict[str, float | None] = {}
+        errors: dict[str, str] = {}
+        for part in parts:
+            rewards |= part[index].rewards
+            errors |= part[index].errors
+        present = [weights[name] * value for name, value in rewards.items() if value is not None]
+        total = sum(present) if present else None
+        joined.append(CompletionScore(total=total, rewards=rewards, errors=errors))
+    return joined
+
+
+def _applies(kinds: list[str] | None, kind: str) -> bool:
+    return kinds is None or kind in kinds
+
+
+def _reward_group(group: RolloutGroup) -> RewardGroup:
+    answers = [
+        Answer(
+            text=completion.text,
+            num_tokens=len(completion.token_ids),
+            finish_reason=completion.finish_reason,
+        )
+        for completion in group.completions
+    ]
+    return RewardGroup(
+        group_id=group.group_id,
+        prompt=group.prompt,
+        completions=answers,
+        reference=group.reference,
+    )
+
+
+def _judged(reward: float | None) -> CompletionScore:
+    errors = {} if reward is not None else {JUDGE_KEY: "no verdict could be parsed"}
+    return CompletionScore(total=reward, rewards={JUDGE_KEY: reward}, errors=errors)
+
+
+def _missing(names: list[str], reason: str, num_completions: int) -> Part:
+    score = CompletionScore(
+        total=None,
+        rewards=dict.fromkeys(names),
+        errors=dict.fromkeys(names, reason),
+    )
+    return [score] * num_completions
+
+
+def _seed(key: str) -> int:
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4])

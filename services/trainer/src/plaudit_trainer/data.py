@@ -1,0 +1,123 @@
+"""Rows of a data set, whatever their format, and the order in which a run visits them."""
+
+import json
+import random
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from plaudit.errors import ConfigError
+from plaudit.schemas.common import Contract, Message
+from plaudit.schemas.recipe import DataRecipe
+
+
+class Row(Contract):
+    """One prompt. `reference` is what rewards compare with; `kind` says which rewards apply."""
+
+    id: str
+    kind: str
+    prompt: list[Message]
+    reference: dict[str, Any]
+
+
+class _Place(NamedTuple):
+    setting: str
+    path: Path
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.setting} = {str(self.path)!r}, line {self.line}"
+
+
+def load_rows(recipe: DataRecipe, setting: str, path_text: str) -> list[Row]:
+    """Read the JSONL file that `setting` names. Raises ConfigError on anything unusable."""
+    path = Path(path_text)
+    if not path.is_file():
+        raise ConfigError(f"{setting} = {path_text!r}: no such file.", fix="give a JSONL file")
+    convert = _CONVERTERS[recipe.format]
+    rows = [convert(record, place, recipe) for place, record in _records(setting, path)]
+    if not rows:
+        raise ConfigError(f"{setting} = {path_text!r}: the file has no rows.", fix="give data")
+    return rows[: recipe.max_rows]
+
+
+def _records(setting: str, path: Path) -> Iterator[tuple[_Place, dict[str, Any]]]:
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            place = _Place(setting, path, number)
+            try:
+                record = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise ConfigError(f"{place}: not JSON ({error}).", fix="mend that line") from error
+            if not isinstance(record, dict):
+                raise ConfigError(f"{place}: not an object.", fix="one JSON object a line")
+            yield place, record
+
+
+def _column(record: dict[str, Any], name: str, place: _Place, data_format: str) -> Any:
+    if name not in record:
+        raise ConfigError(
+            f"{place}: column {name!r} is missing; the row has {sorted(record)}.",
+            fix=f"add it, or set data.format to the file's format (it is {data_format!r})",
+        )
+    return record[name]
+
+
+def _from_plaudit(record: dict[str, Any], place: _Place, recipe: DataRecipe) -> Row:
+    names = ("id", "kind", "prompt", "reference")
+    values = {name: _column(record, name, place, "plaudit") for name in names}
+    try:
+        row = Row.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(
+            f"{place}: column {where}: {first['msg']}.", fix="mend the row"
+        ) from error
+    return row.model_copy(update={"prompt": [*_system(recipe), *row.prompt]})
+
+
+def _from_gsm8k(record: dict[str, Any], place: _Place, recipe: DataRecipe) -> Row:
+    question = str(_column(record, "question", place, "gsm8k"))
+    answer = str(_column(record, "answer", place, "gsm8k"))
+    _, mark, gold = answer.rpartition("####")
+    if not mark:
+        raise ConfigError(
+            f"{place}: column 'answer' has no final answer after '####'.", fix="add it"
+        )
+    gold = gold.strip().replace(",", "").replace("$", "")
+    prompt = [*_system(recipe), Message(role="user", content=question)]
+    return Row(id=str(place.line), kind="math", prompt=prompt, reference={"answer": gold})
+
+
+def _system(recipe: DataRecipe) -> list[Message]:
+    text = recipe.system_prompt
+    return [Message(role="system", content=text)] if text else []
+
+
+_CONVERTERS: dict[str, Callable[[dict[str, Any], _Place, DataRecipe], Row]] = {
+    "plaudit": _from_plaudit,
+    "gsm8k": _from_gsm8k,
+}
+
+
+class VisitOrder:
+    """A permutation of the rows for every epoch, the same for the same seed."""
+
+    def __init__(self, num_rows: int, seed: int) -> None:
+        self._num_rows = num_rows
+        self._seed = seed
+        self._permutation = lru_cache(maxsize=4)(self._shuffle)
+
+    def row_index(self, epoch: int, position: int) -> int:
+        return self._permutation(epoch)[position]
+
+    def _shuffle(self, epoch: int) -> list[int]:
+        order = list(range(self._num_rows))
+        random.Random(f"{self._seed}/{epoch}").shuffle(order)
+        return order

@@ -1,0 +1,3 @@
+"""What every Plaudit service and every outside user of one shares."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""The contracts between processes (pydantic v2, unknown keys refused)."""

@@ -1,0 +1,19 @@
+"""The base of every contract: unknown keys are refused, values are immutable."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Lane = Literal["train", "eval"]
+FinishReason = Literal["stop", "length", "abort"]
+
+
+class Contract(BaseModel):
+    """A value that crosses a process boundary."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Message(Contract):
+    role: Literal["system", "user", "assistant"]
+    content: str

@@ -1,0 +1,61 @@
+"""Scores of a group are joined; what is missing stays null with its reason."""
+
+import pytest
+
+from plaudit.client import ClientOptions, JudgeClient, RewardClient
+from plaudit.schemas.common import Message
+from plaudit.schemas.recipe import JudgeRecipe, PipelineRecipe, RewardRecipe
+from plaudit.schemas.reward import CompletionScore
+from plaudit.schemas.rollout import Completion, RolloutGroup
+from plaudit.testing.net import free_port
+from plaudit_trainer.conductor.scoring import Scorer, join
+
+
+def score(**rewards):
+    missing = {name: "gone" for name, value in rewards.items() if value is None}
+    return CompletionScore(total=None, rewards=rewards, errors=missing)
+
+
+def test_the_total_weighs_what_is_present():
+    [joined] = join([[score(a=1.0, b=None)], [score(judge=3.0)]], {"a": 2, "b": 5, "judge": 0.5}, 1)
+    assert joined.total == pytest.approx(3.5)
+    assert joined.rewards == {"a": 1.0, "b": None, "judge": 3.0}
+    assert joined.errors == {"b": "gone"}
+
+
+def test_nothing_present_is_null_and_not_zero():
+    [joined] = join([[score(a=None)]], {"a": 1.0}, 1)
+    assert joined.total is None
+
+
+@pytest.fixture
+def group():
+    completion = Completion(
+        text="2", token_ids=[1], logprobs=[-0.1], finish_reason="stop", policy_versions=[0]
+    )
+    return RolloutGroup(
+        run_id="r",
+        group_id="0/0/0",
+        prompt=[Message(role="user", content="1+1?")],
+        prompt_token_ids=[1],
+        reference={"answer": "2"},
+        completions=[completion] * 2,
+        replica_id="x",
+    )
+
+
+async def test_services_that_are_down_leave_their_rewards_null_within_the_deadline(group):
+    url = f"http://127.0.0.1:{free_port()}"
+    options = ClientOptions(timeout_s=0.5)
+    async with RewardClient(url, options) as reward, JudgeClient(url, options) as judge:
+        scorer = Scorer(
+            [RewardRecipe(name="accuracy", kinds=["math"]), RewardRecipe(name="code", kinds=["x"])],
+            JudgeRecipe(),
+            PipelineRecipe(reward_timeout_s=0.5),
+            reward,
+            judge,
+        )
+        scored = await scorer.score(group, "math", "key")
+    assert [s.rewards for s in scored.scores] == [{"accuracy": None, "judge": None}] * 2
+    assert all(s.total is None and url in s.errors["accuracy"] for s in scored.scores)
+    assert not scored.is_complete()

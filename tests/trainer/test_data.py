@@ -1,0 +1,73 @@
+"""Rows are read whole or refused with the file, the line and the fix."""
+
+import json
+
+import pytest
+
+from plaudit.errors import ConfigError
+from plaudit.schemas.recipe import DataRecipe
+from plaudit_trainer.data import VisitOrder, load_rows
+
+
+def write(path, *records):
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return str(path)
+
+
+def gsm8k(question="1+1?", answer="It is 1,234.\n#### $1,234"):
+    return {"question": question, "answer": answer}
+
+
+def test_gsm8k_rows_carry_the_final_answer_without_separators(tmp_path):
+    recipe = DataRecipe(format="gsm8k", system_prompt="Think.")
+    [row] = load_rows(recipe, "data.train", write(tmp_path / "a.jsonl", gsm8k()))
+    assert row.reference == {"answer": "1234"}
+    assert [m.role for m in row.prompt] == ["system", "user"]
+
+
+def test_a_missing_file_names_the_setting(tmp_path):
+    with pytest.raises(ConfigError, match=r"data\.train = .*nowhere.*no such file"):
+        load_rows(DataRecipe(), "data.train", str(tmp_path / "nowhere.jsonl"))
+
+
+def test_an_empty_file_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="no rows"):
+        load_rows(DataRecipe(), "data.eval", write(tmp_path / "a.jsonl"))
+
+
+def test_a_missing_column_names_line_column_and_format(tmp_path):
+    path = write(tmp_path / "a.jsonl", gsm8k(), {"question": "?"})
+    with pytest.raises(ConfigError, match=r"line 2: column 'answer' is missing.*data\.format"):
+        load_rows(DataRecipe(format="gsm8k"), "data.train", path)
+
+
+def test_a_gsm8k_answer_without_its_mark_is_refused(tmp_path):
+    path = write(tmp_path / "a.jsonl", gsm8k(answer="two"))
+    with pytest.raises(ConfigError, match="####"):
+        load_rows(DataRecipe(format="gsm8k"), "data.train", path)
+
+
+def test_a_broken_line_is_named(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"question": "?"')
+    with pytest.raises(ConfigError, match="line 1: not JSON"):
+        load_rows(DataRecipe(format="gsm8k"), "data.train", str(path))
+
+
+def test_a_wrong_prompt_is_named(tmp_path):
+    row = {"id": "1", "kind": "k", "prompt": [{"role": "robot", "content": "x"}], "reference": {}}
+    with pytest.raises(ConfigError, match=r"line 1: column prompt\.0\.role"):
+        load_rows(DataRecipe(), "data.train", write(tmp_path / "a.jsonl", row))
+
+
+def test_every_epoch_visits_every_row_once_in_its_own_order():
+    order = VisitOrder(50, seed=3)
+    epochs = [[order.row_index(epoch, i) for i in range(50)] for epoch in range(2)]
+    assert [sorted(epoch) for epoch in epochs] == [list(range(50))] * 2
+    assert epochs[0] != epochs[1]
+
+
+def test_the_order_depends_on_the_seed_alone():
+    first, again, other = (VisitOrder(50, seed=seed) for seed in (1, 1, 2))
+    assert [first.row_index(7, i) for i in range(50)] == [again.row_index(7, i) for i in range(50)]
+    assert [first.row_index(7, i) for i in range(50)] != [other.row_index(7, i) for i in range(50)]
