@@ -76,9 +76,7 @@ def _from_plaudit(record: dict[str, Any], place: _Place, recipe: DataRecipe) -> 
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(
-            f"{place}: column {where}: {first['msg']}.", fix="mend the row"
-        ) from error
+        raise ConfigError(f"{place}: column {where}: {first['msg']}.", fix="mend it") from error
     return row.model_copy(update={"prompt": [*_system(recipe), *row.prompt]})
 
 

@@ -1,4 +1,4 @@
-"""Settings of the trainer's processes: `PLAUDIT_TRAINER_*`, the section [trainer] of plaudit.toml."""
+"""Settings of the trainer's processes: `PLAUDIT_TRAINER_*` or [trainer] in plaudit.toml."""
 
 from plaudit.config import ServiceSettings
 

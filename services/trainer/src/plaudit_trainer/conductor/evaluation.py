@@ -105,6 +105,7 @@ class Evaluation:
                         found[group.group_id] = tasks.create_task(self._score(group))
                 if leased.groups:
                     quiet_since = self._context.clock()
+                    await self._context.ledger.set_progress(evaluated=len(found))
                 self._check_quiet(quiet_since, num_groups - len(found))
         await self._acknowledge(list(found))
         return [task.result() for task in found.values()]

@@ -115,7 +115,7 @@ class StallWatch:
         progress = await context.ledger.progress()
         counts = await context.ledger.counts()
         num_ready = await context.ledger.num_ready()
-        now = (counts, num_ready, progress.get("step"), progress.get("state"))
+        now = (counts, num_ready, progress)
         if now != self._last:
             self._last, self._since_s = now, context.clock()
             return

@@ -1,0 +1,143 @@
+"""The API's side of the queues: check a request, queue it, wait for its answer."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from redis.asyncio import Redis
+
+from plaudit.errors import Conflict, DeadlineExceeded, Rejected, Unavailable
+from plaudit.queue import Job, JobRecord, WorkQueue
+from plaudit.schemas.job import JobView
+from plaudit.schemas.judge import JudgeInfo, PairwiseRequest, RubricInfo
+from plaudit.telemetry import current_traceparent
+from plaudit_judge.jobs import Request, encode_job, failure_of
+from plaudit_judge.judges.make import describe_judge, missing_key
+from plaudit_judge.prompt import extract_prompt_text
+from plaudit_judge.rubric import Rubric, load_rubrics
+from plaudit_judge.settings import JudgeSettings, queue_name
+from plaudit_judge.together import together
+from plaudit_judge.tournament import check_tournament
+
+_KEY_TTL_S = 86_400
+"""How long it is remembered which request a job id stands for."""
+_MARGIN_S = 5.0
+"""The worker's own failure should arrive before the API gives up waiting."""
+
+
+class Desk:
+    """`redis` stays open when the desk is closed."""
+
+    def __init__(self, settings: JudgeSettings, redis: Redis) -> None:
+        self._settings = settings
+        self._redis = redis
+        self._rubrics = load_rubrics(settings.rubric_dir)
+        self._missing = {name: missing_key(settings, name) for name in settings.judges}
+        self._queues = {
+            name: WorkQueue(redis, queue_name(name), settings.queue_options())
+            for name in settings.judges
+        }
+
+    async def aclose(self) -> None:
+        for queue in self._queues.values():
+            await queue.aclose()
+
+    async def judges(self) -> list[JudgeInfo]:
+        names = sorted(self._settings.judges)
+        return await together(
+            (partial(describe_judge, self._settings, name) for name in names), limit=len(names)
+        )
+
+    def rubrics(self) -> list[RubricInfo]:
+        return [self._rubrics[name].info() for name in sorted(self._rubrics)]
+
+    async def answer(self, request: Request, job_id: str) -> bytes:
+        """The response as JSON. Raises what the worker raised, or DeadlineExceeded."""
+        await self.submit(request, job_id)
+        wait_s = self._settings.deadline_s + _MARGIN_S
+        record = await self._queues[request.judge].wait(job_id, wait_s)
+        if record is None:
+            raise Unavailable(f"The job {job_id!r} is gone.", fix="Send the request again.")
+        if not record.finished:
+            raise DeadlineExceeded(
+                f"judge {request.judge!r} had not answered after {wait_s:g} s ({record.status}).",
+                fix=f"Send it again with the same Idempotency-Key; if it stays {record.status}, "
+                f"check that `plaudit-judge worker --judge {request.judge}` runs.",
+            )
+        if record.result is None:
+            raise failure_of(record.error).error()
+        return record.result
+
+    async def submit(self, request: Request, job_id: str) -> None:
+        """Raises Rejected, Conflict (the job id stands for another request), QueueFull."""
+        self._check(request)
+        payload = encode_job(request)
+        await self._claim(job_id, request.judge, payload)
+        queue = self._queues[request.judge]
+        job = Job(job_id, payload, request.lane, current_traceparent())
+        submitted = await queue.submit(job)
+        if submitted.status in ("failed", "dead", "cancelled"):
+            record = await queue.record(job_id)
+            if record is None or failure_of(record.error).error().retryable:
+                await queue.forget([job_id])
+                await queue.submit(job)
+
+    async def view(self, job_id: str) -> JobView | None:
+        return await self.wait(job_id, 0.0)
+
+    async def wait(self, job_id: str, wait_s: float) -> JobView | None:
+        """The job as it is when finished, or after `wait_s`; None when there is no such job."""
+        claim: bytes | None = await self._redis.get(_key(job_id))  # type: ignore[assignment]
+        queue = self._queues.get(claim.decode().partition(" ")[0]) if claim else None
+        record = await queue.wait(job_id, wait_s) if queue else None
+        return _view(record) if record else None
+
+    def _check(self, request: Request) -> None:
+        """Raises Rejected, so that a request that cannot succeed never becomes a job."""
+        _known("judge", request.judge, self._settings.judges)
+        if reason := self._missing[request.judge]:
+            raise Rejected(
+                f"judge: {request.judge!r} is not available: {reason}",
+                fix="Give the judge service its key, or name another judge (GET /v1/judges).",
+            )
+        _known("rubric", request.rubric, self._rubrics)
+        rubric: Rubric = self._rubrics[request.rubric]
+        if isinstance(request, PairwiseRequest):
+            extract_prompt_text(request.prompt)
+            rubric.check_reference(request.reference)
+        else:
+            check_tournament(request)
+
+    async def _claim(self, job_id: str, judge: str, payload: bytes) -> None:
+        """Ties the job id to this judge and this request, for all API processes."""
+        claim = f"{judge} {hashlib.sha256(payload).hexdigest()}".encode()
+        async with self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.set(_key(job_id), claim, nx=True, ex=_KEY_TTL_S)
+            pipeline.get(_key(job_id))
+            _, found = await pipeline.execute()
+        if found != claim:
+            raise Conflict(
+                "This Idempotency-Key was used for another request.",
+                fix="Take a new key for a new request, or send the same request again.",
+            )
+
+
+def _key(job_id: str) -> str:
+    return f"plaudit:judge:job:{job_id}"
+
+
+def _known(field: str, name: str, known: Mapping[str, Any]) -> None:
+    if name not in known:
+        raise Rejected(f"{field}: there is no {name[:80]!r}; there are {', '.join(sorted(known))}.")
+
+
+def _view(record: JobRecord) -> JobView:
+    failed = record.status in ("failed", "dead", "cancelled")
+    return JobView(
+        job_id=record.job_id,
+        status=record.status,
+        result=json.loads(record.result) if record.result is not None else None,
+        error=str(failure_of(record.error).error()) if failed else None,
+    )

@@ -1,0 +1,56 @@
+"""Prometheus metrics. The label `judge` takes the names in the settings and no others."""
+
+from plaudit.errors import PlauditError
+from plaudit.telemetry.metrics import counter, histogram
+from plaudit_judge.judges.base import Reply
+from plaudit_judge.parse import Seat
+
+CALLS = counter(
+    "plaudit_judge_calls_total",
+    "Attempts to call a judge: ok, rejected (can never succeed), unavailable (tried again).",
+    ("judge", "outcome"),
+)
+CALL_SECONDS = histogram(
+    "plaudit_judge_call_seconds", "Seconds that an answered call of a judge took.", ("judge",)
+)
+TOKENS = counter(
+    "plaudit_judge_tokens_total",
+    "Tokens read (prompt) and written (completion).",
+    ("judge", "kind"),
+)
+VERDICTS = counter(
+    "plaudit_judge_verdicts_total",
+    "Verdicts: for the answer shown first, for the second, tie, or unparsed.",
+    ("judge", "verdict"),
+)
+IDENTICAL_PAIRS = counter(
+    "plaudit_judge_identical_pairs_total",
+    "Pairs of identical answers: ties without a call.",
+    ("judge",),
+)
+FAILED_COMPARISONS = counter(
+    "plaudit_judge_failed_comparisons_total",
+    "Comparisons of a tournament that the judge can never make; they are left out.",
+    ("judge",),
+)
+_VERDICT_NAMES: dict[Seat | None, str] = {
+    "A": "first",
+    "B": "second",
+    "tie": "tie",
+    None: "unparsed",
+}
+
+
+def count_verdict(judge: str, seat: Seat | None) -> None:
+    VERDICTS.labels(judge, _VERDICT_NAMES[seat]).inc()
+
+
+def count_reply(judge: str, reply: Reply, seconds: float) -> None:
+    CALLS.labels(judge, "ok").inc()
+    CALL_SECONDS.labels(judge).observe(seconds)
+    TOKENS.labels(judge, "prompt").inc(reply.prompt_tokens)
+    TOKENS.labels(judge, "completion").inc(reply.completion_tokens)
+
+
+def count_failure(judge: str, error: PlauditError) -> None:
+    CALLS.labels(judge, "unavailable" if error.retryable else "rejected").inc()

@@ -1,0 +1,149 @@
+"""Which of two answers is better: ask the judge, read its verdicts, count them."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from plaudit.errors import DeadlineExceeded
+from plaudit.schemas.judge import PairwiseRequest, PairwiseResponse, Usage, Vote, Winner
+from plaudit_judge import metrics
+from plaudit_judge.chance import draw
+from plaudit_judge.judges.base import Ask, Judge
+from plaudit_judge.parse import Seat, parse_winner
+from plaudit_judge.prompt import extract_prompt_text
+from plaudit_judge.rubric import Rubric
+from plaudit_judge.together import together
+
+_SEED_BITS = 31
+"""What every endpoint accepts as a sampling seed."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A judge, the rubric it judges by, and the time there is for one request."""
+
+    judge: Judge
+    rubric: Rubric
+    slots: asyncio.Semaphore
+    """Bounds the calls at once; shared by all requests to this judge."""
+    max_tasks: int
+    """Calls of one request that may wait for a slot at once."""
+    deadline_s: float
+    """On the clock of time.monotonic."""
+
+    def time_left_s(self) -> float:
+        """Raises DeadlineExceeded when there is none."""
+        left_s = self.deadline_s - time.monotonic()
+        if left_s <= 0.0:
+            raise DeadlineExceeded(
+                f"judge {self.judge.name!r} had no time left for this request.",
+                fix="raise deadline_s of the judge service, or add workers or engines.",
+            )
+        return left_s
+
+
+async def judge_pair(bench: Bench, request: PairwiseRequest) -> PairwiseResponse:
+    """Raises Rejected (the pair can never be judged) and Unavailable (not by the deadline)."""
+    if request.a == request.b:
+        metrics.IDENTICAL_PAIRS.labels(bench.judge.name).inc()
+        return PairwiseResponse(winner="tie", p_a=0.5, votes=[], usage=Usage())
+    orders = _orders(request)
+    polls = (
+        partial(_poll, bench, request, swapped, n)
+        for swapped in orders
+        for n in range(request.votes)
+    )
+    answers = await together(polls, bench.max_tasks)
+    votes = [vote for vote, _ in answers]
+    by_order = [[v.winner for v in votes if v.swapped == swapped] for swapped in orders]
+    return PairwiseResponse(
+        winner=decide(by_order),
+        p_a=share_of_a(vote.winner for vote in votes),
+        votes=votes,
+        usage=add_usage(usage for _, usage in answers),
+    )
+
+
+def _orders(request: PairwiseRequest) -> list[bool]:
+    """The orders to ask in; True means that b is shown first."""
+    if request.swap:
+        return [False, True]
+    prompt = extract_prompt_text(request.prompt)
+    return [bool(draw(request.seed, "order", prompt, request.a, request.b) & 1)]
+
+
+async def _poll(
+    bench: Bench, request: PairwiseRequest, swapped: bool, number: int
+) -> tuple[Vote, Usage]:
+    """One call of the judge."""
+    async with bench.slots:
+        reply = await bench.judge.ask(_ask(bench, request, swapped, number), bench.time_left_s())
+    seat = parse_winner(reply.text)
+    metrics.count_verdict(bench.judge.name, seat)
+    vote = Vote(
+        winner=seat_to_winner(seat, swapped),
+        swapped=swapped,
+        text=reply.text,
+        policy_version=reply.policy_version,
+    )
+    return vote, Usage(
+        calls=1,
+        prompt_tokens=reply.prompt_tokens,
+        completion_tokens=reply.completion_tokens,
+        unparsed=int(seat is None),
+        first_position_wins=int(seat == "A"),
+    )
+
+
+def _ask(bench: Bench, request: PairwiseRequest, swapped: bool, number: int) -> Ask:
+    rubric = bench.rubric
+    first, second = (request.b, request.a) if swapped else (request.a, request.b)
+    prompt = extract_prompt_text(request.prompt)
+    messages = rubric.render(prompt, first, second, request.reference)
+    seed = draw(request.seed, "vote", number, *(message.content for message in messages))
+    return Ask(messages, rubric.temperature, rubric.max_tokens, seed % 2**_SEED_BITS)
+
+
+def seat_to_winner(seat: Seat | None, swapped: bool) -> Winner | None:
+    if seat is None or seat == "tie":
+        return seat
+    return "a" if (seat == "A") != swapped else "b"
+
+
+def decide(by_order: Sequence[Sequence[Winner | None]]) -> Winner | None:
+    """The winner in each order by majority; orders that disagree make a tie.
+
+    Unparsed votes are excluded: an order without a parsed vote has no say, and a pair without one
+    has no winner.
+    """
+    winners = {_majority(votes) for votes in by_order} - {None}
+    if not winners:
+        return None
+    return winners.pop() if len(winners) == 1 else "tie"
+
+
+def _majority(votes: Iterable[Winner | None]) -> Winner | None:
+    counts = Counter(vote for vote in votes if vote is not None)
+    if not counts:
+        return None
+    if counts["a"] == counts["b"]:
+        return "tie"
+    winner: Winner = "a" if counts["a"] > counts["b"] else "b"
+    return winner if counts[winner] > counts["tie"] else "tie"
+
+
+def share_of_a(winners: Iterable[Winner | None]) -> float | None:
+    """The share of the parsed votes that a won, a tie counting one half."""
+    points = {"a": 1.0, "tie": 0.5, "b": 0.0}
+    scores = [points[winner] for winner in winners if winner is not None]
+    return sum(scores) / len(scores) if scores else None
+
+
+def add_usage(usages: Iterable[Usage]) -> Usage:
+    total: Counter[str] = Counter()
+    for usage in usages:
+        total.update(usage.model_dump())
+    return Usage(**total)

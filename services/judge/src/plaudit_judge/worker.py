@@ -1,0 +1,99 @@
+"""The worker of one judge: leases requests from its queue and judges them."""
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Mapping
+
+from plaudit.errors import DeadlineExceeded, PlauditError, Rejected
+from plaudit.queue import FailJob, Lease, Worker, WorkQueue
+from plaudit.schemas.judge import PairwiseRequest, PairwiseResponse, TournamentResponse
+from plaudit_judge.jobs import Failure, Request, decode_job
+from plaudit_judge.judges.base import Judge
+from plaudit_judge.judges.make import make_judge
+from plaudit_judge.pairwise import Bench, judge_pair
+from plaudit_judge.redis_client import connect
+from plaudit_judge.rubric import Rubric, load_rubrics
+from plaudit_judge.settings import JudgeSettings, queue_name
+from plaudit_judge.tournament import run_tournament
+
+
+class Clerk:
+    """Handles leases. What can be said about a failure goes into the job, never a verdict."""
+
+    def __init__(
+        self,
+        judge: Judge,
+        rubrics: Mapping[str, Rubric],
+        max_concurrency: int,
+        deadline_s: float,
+    ) -> None:
+        self._judge = judge
+        self._rubrics = rubrics
+        self._max_concurrency = max_concurrency
+        self._slots = asyncio.Semaphore(max_concurrency)
+        self._deadline_s = deadline_s
+
+    async def handle(self, lease: Lease) -> bytes:
+        """Raises FailJob; the caller's retry with the same key queues a retryable one anew."""
+        try:
+            response = await self._judge_in_time(decode_job(lease.payload))
+        except PlauditError as error:
+            raise FailJob(Failure.of(error).model_dump_json()) from error
+        return response.model_dump_json().encode()
+
+    async def _judge_in_time(self, request: Request) -> PairwiseResponse | TournamentResponse:
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                return await self._decide(request)
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"judge {self._judge.name!r} was not done after deadline_s = {self._deadline_s:g}.",
+                fix="Raise deadline_s of the judge service, or add workers or engines.",
+            ) from None
+
+    async def _decide(self, request: Request) -> PairwiseResponse | TournamentResponse:
+        bench = Bench(
+            judge=self._judge,
+            rubric=self._rubric(request.rubric),
+            slots=self._slots,
+            max_tasks=self._max_concurrency,
+            deadline_s=time.monotonic() + self._deadline_s,
+        )
+        if isinstance(request, PairwiseRequest):
+            return await judge_pair(bench, request)
+        return await run_tournament(bench, request)
+
+    def _rubric(self, name: str) -> Rubric:
+        if name not in self._rubrics:
+            raise Rejected(
+                f"rubric: this worker has no {name!r}.",
+                fix="Give the API and the workers the same rubric_dir.",
+            )
+        return self._rubrics[name]
+
+
+async def work(settings: JudgeSettings, name: str, stop: asyncio.Event) -> None:
+    """Judges until `stop`. Raises ConfigError: no such judge, or its key is missing."""
+    judge = make_judge(settings, name)
+    redis = connect(settings.redis_url)
+    queue = WorkQueue(redis, queue_name(name), settings.queue_options())
+    clerk = Clerk(
+        judge,
+        load_rubrics(settings.rubric_dir),
+        settings.judges[name].max_concurrency,
+        settings.deadline_s,
+    )
+    try:
+        await Worker(
+            queue,
+            clerk.handle,
+            worker_id=f"{socket.gethostname()}-{os.getpid()}",
+            concurrency=settings.worker_concurrency,
+            drain_timeout_s=settings.drain_timeout_s,
+        ).run(stop)
+    finally:
+        await judge.aclose()
+        await queue.aclose()
+        await redis.aclose()

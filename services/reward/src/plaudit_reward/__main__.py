@@ -1,0 +1,3 @@
+from plaudit_reward.cli import main
+
+main()

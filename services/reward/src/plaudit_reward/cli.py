@@ -1,0 +1,45 @@
+"""`plaudit-reward`."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from plaudit.config import load_settings
+from plaudit.service import guard, run_worker, serve
+from plaudit_reward.app import build_app
+from plaudit_reward.settings import RewardSettings
+from plaudit_reward.worker import checked_pool, work
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def root() -> None:
+    """Score groups of completions."""
+
+
+@app.command()
+def api() -> None:
+    """Serve POST /v1/score, POST /v1/jobs and GET /v1/rewards."""
+    settings = load_settings(RewardSettings, "reward")
+    serve(build_app(settings), settings)
+
+
+@app.command()
+def worker(
+    pool: Annotated[str, typer.Option(help="rules: in this process; code: through the sandbox.")],
+) -> None:
+    """Work on the queue of one pool of rewards. Start as many as you need."""
+    settings = load_settings(RewardSettings, "reward")
+    name = checked_pool(pool)
+
+    async def main(stop: asyncio.Event) -> None:
+        await work(settings, name, stop)
+
+    run_worker(settings, f"reward-{name}", main)
+
+
+def main() -> None:
+    with guard():
+        app()

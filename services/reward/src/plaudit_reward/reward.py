@@ -1,0 +1,115 @@
+"""What a reward is: a function over a group, its parameters, its documentation, its proof.
+
+A reward is one file in `plaudit_reward/rewards/`; docs/adding-a-reward.md shows one.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, get_type_hints
+
+from plaudit.schemas.common import Contract
+from plaudit.schemas.reward import Answer, RewardGroup
+from plaudit.schemas.sandbox import RunRequest, RunResult
+
+Pool = Literal["rules", "code", "model"]
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Why a completion has no value. `retryable`: asking again may give one."""
+
+    reason: str
+    retryable: bool = False
+
+
+Score = float | Missing
+
+
+class NoParams(Contract):
+    """For rewards without parameters."""
+
+
+class Context(Protocol):
+    """What a reward may use besides the group and its parameters."""
+
+    async def score(self, reward: "Reward", params: Contract | None = None) -> list[Score]:
+        """Another reward of the same group, computed once however often it is asked for."""
+        ...
+
+    async def verify(self, gold: str, answers: Sequence[str], extract: str) -> list[Score]:
+        """Math-Verify on every answer: 1.0 equal to `gold`, 0.0 different or none found."""
+        ...
+
+    async def run(self, request: RunRequest) -> RunResult:
+        """Run a program in the sandbox. Raises PlauditError when the sandbox cannot."""
+        ...
+
+
+Function = Callable[[RewardGroup, Any, Context], Sequence[Score] | Awaitable[Sequence[Score]]]
+
+
+@dataclass(frozen=True)
+class Vector:
+    """A published or hand-computed example: one group and the values it must get."""
+
+    texts: Sequence[str]
+    expected: Sequence[float | None]
+    reference: dict[str, Any] = field(default_factory=dict)
+    params: dict[str, Any] = field(default_factory=dict)
+    num_tokens: Sequence[int | None] = ()
+
+    def group(self) -> RewardGroup:
+        tokens = self.num_tokens or [None] * len(self.texts)
+        pairs = zip(self.texts, tokens, strict=True)
+        completions = [Answer(text=text, num_tokens=count) for text, count in pairs]
+        return RewardGroup(
+            group_id="vector", prompt=[], completions=completions, reference=self.reference
+        )
+
+
+@dataclass(frozen=True)
+class Reward:
+    """One entry of the registry. `description` is the function's docstring."""
+
+    name: str
+    pool: Pool
+    description: str
+    source: str
+    params: type[Contract]
+    vectors: Sequence[Vector]
+    function: Function
+
+    async def __call__(self, group: RewardGroup, params: Contract, context: Context) -> list[Score]:
+        """One score per completion, in order."""
+        result = self.function(group, params, context)
+        scores = list(await result if isinstance(result, Awaitable) else result)
+        if len(scores) != len(group.completions):
+            raise ValueError(f"{len(scores)} scores for {len(group.completions)} completions")
+        return scores
+
+
+def reward(
+    *, source: str, vectors: Sequence[Vector], pool: Pool = "rules"
+) -> Callable[[Function], Reward]:
+    """Make a reward of `function(group, params, context)`, plain or async.
+
+    Its name is the reward's name, its docstring the description, and the annotation of `params`
+    the model of its parameters. A test checks every one of `vectors`.
+    """
+
+    def decorate(function: Function) -> Reward:
+        description = inspect.getdoc(function)
+        if not description:
+            raise TypeError(f"reward {function.__name__} needs a docstring: it is its description")
+        return Reward(
+            name=function.__name__,
+            pool=pool,
+            description=description,
+            source=source,
+            params=get_type_hints(function)["params"],
+            vectors=vectors,
+            function=function,
+        )
+
+    return decorate

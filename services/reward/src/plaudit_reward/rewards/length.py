@@ -1,0 +1,57 @@
+"""Length: among right answers, the shorter the better."""
+
+from typing import Literal
+
+from plaudit.schemas.common import Contract
+from plaudit.schemas.reward import Answer, RewardGroup
+from plaudit_reward.reward import Context, Missing, Score, Vector, reward
+from plaudit_reward.rewards.accuracy import accuracy
+
+
+class LengthParams(Contract):
+    unit: Literal["tokens", "characters"] = "tokens"
+    """What a completion's length is counted in."""
+
+
+_FOUR = {"answer": "4"}
+
+
+@reward(
+    source="Kimi k1.5, arXiv 2501.12599 §2.3.3; algorithms.md §2.6",
+    vectors=[
+        Vector(["4", "4", "4"], [0.5, 0.0, -0.5], _FOUR, {}, [10, 20, 30]),
+        Vector(["4", "5", "5", "5"], [0.5, 0.0, -0.5, 0.0], _FOUR, {}, [10, 20, 30, 10]),
+        Vector(["4", "5"], [0.0, 0.0], _FOUR, {}, [7, 7]),
+        Vector(["4"], [0.0], _FOUR, {}, [7]),
+        Vector(["4", "It is 4", "It is all 5"], [0.5, -0.1, -0.5], _FOUR, {"unit": "characters"}),
+        Vector(["4", "4"], [None, None], _FOUR, {}, [7, None]),
+        Vector(["4", "4"], [None, None], {}, {}, [7, 8]),
+    ],
+)
+async def length(group: RewardGroup, params: LengthParams, context: Context) -> list[Score]:
+    """λ = 0.5 - (len - min) / (max - min) over the group, in tokens or characters; a right answer
+    gets λ, a wrong one min(0, λ); 0 when all are equally long.
+
+    Right means that the reward `accuracy` gives 1.0; null where that is null.
+    """
+    lengths = [_length(completion, params.unit) for completion in group.completions]
+    known = [one for one in lengths if one is not None]
+    if len(known) < len(lengths):
+        return [Missing("completions.num_tokens is missing")] * len(lengths)
+    correct = await context.score(accuracy)
+    low, high = min(known), max(known)
+    return [
+        right if isinstance(right, Missing) else _value(one, low, high, right == 1.0)
+        for one, right in zip(known, correct, strict=True)
+    ]
+
+
+def _length(completion: Answer, unit: str) -> int | None:
+    return completion.num_tokens if unit == "tokens" else len(completion.text)
+
+
+def _value(length: int, low: int, high: int, correct: bool) -> float:
+    if low == high:
+        return 0.0
+    value = 0.5 - (length - low) / (high - low)
+    return value if correct else min(0.0, value)

@@ -1,0 +1,107 @@
+"""What a worker does with a request: the rewards of its own pool, group by group."""
+
+import asyncio
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from plaudit.client import SandboxClient
+from plaudit.errors import Unavailable
+from plaudit.schemas.common import Contract
+from plaudit.schemas.reward import RewardGroup, ScoreRequest
+from plaudit.schemas.sandbox import RunRequest, RunResult
+from plaudit.telemetry import get_logger
+from plaudit_reward.metrics import SCORES, SECONDS
+from plaudit_reward.registry import Chosen, Registry
+from plaudit_reward.reward import Missing, Pool, Reward, Score
+from plaudit_reward.verifier.verifier import Verifier
+from plaudit_reward.wire import PoolScores
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What the rewards of a pool work with; None where the pool has no use for it."""
+
+    verifier: Verifier | None = None
+    sandbox: SandboxClient | None = None
+    sandbox_places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+
+
+@dataclass(frozen=True)
+class GroupContext:
+    """The `Context` of one group."""
+
+    group: RewardGroup
+    resources: Resources
+    computed: dict[tuple[str, str], list[Score]] = field(default_factory=dict)
+
+    async def score(self, reward: Reward, params: Contract | None = None) -> list[Score]:
+        params = params or reward.params()
+        key = reward.name, params.model_dump_json()
+        if key not in self.computed:
+            self.computed[key] = await reward(self.group, params, self)
+        return self.computed[key]
+
+    async def verify(self, gold: str, answers: Sequence[str], extract: str) -> list[Score]:
+        if self.resources.verifier is None:
+            raise Unavailable("This pool has no verifier; put the reward into the pool `rules`.")
+        return await self.resources.verifier.verify(gold, answers, extract)
+
+    async def run(self, request: RunRequest) -> RunResult:
+        if self.resources.sandbox is None:
+            raise Unavailable("This pool has no sandbox; put the reward into the pool `code`.")
+        async with self.resources.sandbox_places:
+            return await self.resources.sandbox.run(request)
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Scores requests with the rewards of one pool."""
+
+    registry: Registry
+    pool: Pool
+    resources: Resources
+    max_text_chars: int
+
+    async def score(self, request: ScoreRequest) -> PoolScores:
+        """Raises Rejected when this worker does not know a reward that the API knew."""
+        chosen = [
+            one for one in self.registry.choose(request.rewards) if one.reward.pool == self.pool
+        ]
+        if len(request.groups) == 1:
+            return PoolScores.of([await self._score_group(request.groups[0], chosen)])
+        groups = (self._score_group(group, chosen) for group in request.groups)
+        return PoolScores.of(await asyncio.gather(*groups))
+
+    async def _score_group(
+        self, group: RewardGroup, chosen: Sequence[Chosen]
+    ) -> dict[str, list[Score]]:
+        longest = max(len(completion.text) for completion in group.completions)
+        if longest > self.max_text_chars:
+            reason = f"a text of the group has {longest} characters, over max_text_chars"
+            return {one.reward.name: [Missing(reason)] * len(group.completions) for one in chosen}
+        context = GroupContext(group, self.resources)
+        return {one.reward.name: await self._values(one, context) for one in chosen}
+
+    async def _values(self, chosen: Chosen, context: GroupContext) -> list[Score]:
+        name, started_s = chosen.reward.name, time.perf_counter()
+        try:
+            scores = [_finite(score) for score in await context.score(chosen.reward, chosen.params)]
+        except Exception as error:  # why: a reward's bug costs its own values, not the others'
+            log.exception("reward_failed", reward=name)
+            reason = f"the reward failed: {type(error).__name__}: {str(error)[:500]}"
+            scores = [Missing(reason)] * len(context.group.completions)
+        SECONDS.labels(name).observe(time.perf_counter() - started_s)
+        num_missing = sum(isinstance(score, Missing) for score in scores)
+        SCORES.labels(name, "missing").inc(num_missing)
+        SCORES.labels(name, "scored").inc(len(scores) - num_missing)
+        return scores
+
+
+def _finite(score: Score) -> Score:
+    if isinstance(score, Missing) or math.isfinite(score):
+        return score
+    return Missing(f"the reward gave {score}")

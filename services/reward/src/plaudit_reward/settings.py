@@ -1,0 +1,50 @@
+"""Settings of the reward service, from PLAUDIT_REWARD_* or plaudit.toml [reward]."""
+
+import os
+
+from pydantic import Field
+
+from plaudit.config import ServiceSettings
+from plaudit.queue import QueueOptions
+
+
+class RewardSettings(ServiceSettings):
+    port: int = Field(default=8102, ge=0, le=65535)
+    sandbox_url: str = "http://127.0.0.1:8104"
+    """Where the pool `code` runs programs. For all services: PLAUDIT_SANDBOX_URL."""
+    score_timeout_s: float = Field(default=60.0, gt=0.0)
+    """A pool that has not answered by then gives null. A caller's X-Deadline-S comes before it."""
+    max_deadline_s: float = Field(default=600.0, gt=0.0)
+    """The longest X-Deadline-S, and the longest that a worker works on one request."""
+    max_queued: int = Field(default=10_000, ge=1)
+    """Unfinished requests per pool; more are answered 429."""
+    lease_s: float = Field(default=10.0, gt=0.0)
+    """A worker that dies is found out after this long and its requests run elsewhere."""
+    result_ttl_s: float = Field(default=600.0, gt=0.0)
+    """How long a result can be fetched, and an Idempotency-Key is remembered."""
+    worker_concurrency: int = Field(default=32, ge=1, le=4096)
+    """Requests that a worker process works on at once."""
+    max_text_chars: int = Field(default=2**20, ge=1024)
+    """A completion longer than this gets null from every reward."""
+    verifier_processes: int = Field(default_factory=lambda: min(4, os.cpu_count() or 1), ge=1)
+    """Processes in which a worker of the pool `rules` runs Math-Verify."""
+    verify_timeout_s: float = Field(default=3.0, gt=0.0)
+    """For one answer; its process is then killed and the reward is null."""
+    verify_memory_bytes: int = Field(default=768 * 2**20, ge=256 * 2**20)
+    sandbox_concurrency: int = Field(default=16, ge=1, le=1024)
+    """Programs that a worker of the pool `code` has in the sandbox at once."""
+    sandbox_timeout_s: float = Field(default=60.0, gt=0.0)
+    """For one program, with the time it waits for its turn and all attempts."""
+
+    def queue_options(self) -> QueueOptions:
+        """The same in the API and in every worker."""
+        return QueueOptions(
+            max_jobs=self.max_queued,
+            max_payload_bytes=self.max_body_bytes,
+            lease_s=self.lease_s,
+            result_ttl_s=self.result_ttl_s,
+        )
+
+
+def queue_name(pool: str) -> str:
+    return f"reward-{pool}"

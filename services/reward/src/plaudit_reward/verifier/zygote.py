@@ -1,0 +1,63 @@
+"""Forks verifier children from a process that has Math-Verify imported already.
+
+Importing it takes most of a second, forking some milliseconds, so that killing a child over one
+hostile answer is cheap. Messages on the control socket (one datagram each):
+
+    S + a socket   start a child that answers questions on that socket; replied with its pid
+    K + pid        kill that child and wait for it; replied with K
+
+The zygote ends when the control socket closes, and its children with it.
+"""
+
+import ctypes
+import os
+import signal
+import socket
+import sys
+
+from plaudit_reward.verifier.child import answer_questions
+from plaudit_reward.verifier.messages import KILL, START
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the worker's to handle
+    control = socket.socket(fileno=int(sys.argv[1]))
+    control.send(START)
+    while True:
+        message, handles, _, _ = socket.recv_fds(control, 64, 1)
+        if not message:
+            return
+        if message[:1] == START:
+            control.send(str(_start(control, handles[0])).encode())
+            os.close(handles[0])
+        else:
+            _kill(int(message[1:]))
+            control.send(KILL)
+
+
+def _start(control: socket.socket, handle: int) -> int:
+    zygote = os.getpid()
+    child = os.fork()
+    if child:
+        return child
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != zygote:
+        os._exit(1)
+    os.close(control.detach())
+    try:
+        with socket.socket(fileno=handle) as connection:
+            answer_questions(connection.makefile("rb"), connection.sendall)
+    finally:
+        os._exit(0)
+
+
+def _kill(child: int) -> None:
+    """Not waited for before this, so the number is still this child's."""
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
+if __name__ == "__main__":
+    main()

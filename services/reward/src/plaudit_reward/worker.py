@@ -1,0 +1,83 @@
+"""The worker of one pool: leases requests from its queue and scores them."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import get_args
+
+from pydantic import ValidationError
+from redis.asyncio import Redis
+
+from plaudit.client import ClientOptions, SandboxClient
+from plaudit.errors import ConfigError, Rejected
+from plaudit.queue import FailJob, Lease, Worker, WorkQueue
+from plaudit.schemas.reward import ScoreRequest
+from plaudit_reward.registry import load_registry
+from plaudit_reward.reward import Pool
+from plaudit_reward.scoring import Resources, Scorer
+from plaudit_reward.settings import RewardSettings, queue_name
+from plaudit_reward.verifier.pool import VerifierLimits, VerifierPool
+from plaudit_reward.verifier.verifier import Verifier
+
+
+async def work(settings: RewardSettings, pool: Pool, stop: asyncio.Event) -> None:
+    """Score until `stop`, then finish or hand back what is leased."""
+    async with resources_of(settings, pool) as resources, AsyncExitStack() as stack:
+        redis: Redis = Redis.from_url(settings.redis_url)
+        stack.push_async_callback(redis.aclose)
+        queue = WorkQueue(redis, queue_name(pool), settings.queue_options())
+        stack.push_async_callback(queue.aclose)
+        scorer = Scorer(load_registry(), pool, resources, settings.max_text_chars)
+        await Worker(
+            queue,
+            lambda lease: handle(lease, scorer, settings.max_deadline_s),
+            worker_id=f"{socket.gethostname()}-{os.getpid()}",
+            concurrency=settings.worker_concurrency,
+            drain_timeout_s=settings.drain_timeout_s,
+        ).run(stop)
+
+
+async def handle(lease: Lease, scorer: Scorer, timeout_s: float) -> bytes:
+    """The `PoolScores` of one request. Raises FailJob when no other attempt can succeed."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            scores = await scorer.score(ScoreRequest.model_validate_json(lease.payload))
+    except (ValidationError, Rejected) as error:
+        raise FailJob(f"the worker does not understand the request: {error}") from error
+    except TimeoutError:
+        raise FailJob(f"not done after max_deadline_s = {timeout_s:g}") from None
+    return scores.model_dump_json().encode()
+
+
+@asynccontextmanager
+async def resources_of(settings: RewardSettings, pool: Pool) -> AsyncIterator[Resources]:
+    """What the rewards of `pool` need, opened and closed."""
+    async with AsyncExitStack() as stack:
+        if pool == "rules":
+            limits = VerifierLimits(settings.verify_timeout_s, settings.verify_memory_bytes)
+            children = VerifierPool(settings.verifier_processes, limits)
+            yield Resources(verifier=Verifier(await stack.enter_async_context(children)))
+        elif pool == "code":
+            options = ClientOptions(
+                api_key=settings.api_key,
+                timeout_s=settings.sandbox_timeout_s,
+                max_connections=settings.sandbox_concurrency,
+            )
+            client = await stack.enter_async_context(SandboxClient(settings.sandbox_url, options))
+            places = asyncio.Semaphore(settings.sandbox_concurrency)
+            yield Resources(sandbox=client, sandbox_places=places)
+        else:
+            yield Resources()
+
+
+def checked_pool(name: str) -> Pool:
+    """Raises ConfigError for a pool that no reward is in."""
+    known = {reward.pool for reward in load_registry().rewards.values()}
+    for pool in get_args(Pool):
+        if pool == name and pool in known:
+            return pool  # type: ignore[no-any-return]
+    raise ConfigError(
+        f"--pool {name!r}: no reward is in it.", fix=f"use {' or '.join(sorted(known))}."
+    )

@@ -1,0 +1,1 @@
+"""Policy versions: announced, verified, loaded, proven."""

@@ -1,0 +1,1 @@
+"""Plaudit's sandbox service: the only place that runs untrusted code."""

@@ -1,0 +1,3 @@
+from plaudit_sandbox.cli import main
+
+main()

@@ -1,0 +1,210 @@
+"""Which protections this machine allows, and how they are put on.
+
+Two levels. The launcher leaves the network, and root, once for all runs (a network namespace
+costs about a millisecond and its clean-up more). Each run then gets its own user, pid, mount and
+ipc namespaces and a private temporary directory. What the machine refuses is left out and not
+reported; the service decides whether the rest is enough.
+"""
+
+import os
+import socket
+import stat
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from plaudit_sandbox.launcher import kernel, landlock, seccomp
+
+_RUN_NAMESPACES = (
+    kernel.CLONE_NEWUSER | kernel.CLONE_NEWPID | kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC
+)
+_LAUNCHER_NAMESPACES = kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
+_READABLE = (
+    "/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives",
+)  # fmt: skip
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
+
+
+@dataclass(frozen=True)
+class Isolation:
+    """What is in force for every run."""
+
+    own_uid: bool = False
+    network_namespace: bool = False
+    run_namespaces: bool = False
+    landlock: bool = False
+    seccomp: bool = False
+
+    def active(self) -> list[str]:
+        """Names of the active protections, as published."""
+        found = {
+            "process_group": True,
+            "rlimits": True,
+            "empty_environment": True,
+            "no_new_privs": True,
+            "unprivileged": os.getuid() != 0,
+            "own_uid": self.own_uid,
+            "no_network": self.network_namespace or self.seccomp,
+            "network_namespace": self.network_namespace,
+            "pid_namespace": self.run_namespaces,
+            "private_tmp": self.run_namespaces,
+            "landlock": self.landlock,
+            "seccomp": self.seccomp,
+        }
+        return [name for name, on in found.items() if on]
+
+
+def isolate_launcher(directory: str, uid: int) -> Isolation:
+    """Leave the network and root as far as allowed, and find out what each run can get.
+
+    `directory` is handed to `uid`, the user that programs run as when this process is root.
+    """
+    if os.getuid() == 0:
+        network = _enter(_LAUNCHER_NAMESPACES)
+        own_uid = _become(uid, directory)
+    else:
+        ids = os.getuid(), os.getgid()
+        network = _enter(kernel.CLONE_NEWUSER | _LAUNCHER_NAMESPACES) and _map_ids(*ids)
+        own_uid = False
+    return Isolation(
+        own_uid=own_uid,
+        network_namespace=network and _has_no_network(),
+        run_namespaces=_works(lambda: isolate_run(directory)),
+        landlock=_works(_try_landlock),
+        seccomp=seccomp.supported() and _works(_try_seccomp),
+    )
+
+
+def isolate_run(mount_point: str, disk_bytes: int = 2**20) -> None:
+    """New user, pid, mount and ipc namespaces, with an empty tmpfs at `mount_point`.
+
+    The next fork is process 1 of the pid namespace. Raises OSError when refused.
+    """
+    uid, gid = os.getuid(), os.getgid()
+    kernel.unshare(_RUN_NAMESPACES)
+    _map_ids(uid, gid)
+    options = f"size={disk_bytes},nr_inodes=4096,mode=0700"
+    kernel.mount("tmpfs", mount_point, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, options)
+
+
+def restrict_program(isolation: Isolation, directory: str) -> None:
+    """The last step before untrusted code: give up privileges, paths and system calls."""
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    kernel.drop_capabilities()
+    if isolation.landlock:
+        landlock.restrict(_rules(directory))
+    if isolation.seccomp:
+        shared_uid = not isolation.own_uid
+        seccomp.restrict(single_process=not isolation.run_namespaces, shared_uid=shared_uid)
+
+
+def _rules(directory: str) -> list[tuple[str, int]]:
+    readable = {*_READABLE, sys.base_prefix, sys.prefix}
+    return [
+        *((path, landlock.READ) for path in sorted(readable)),
+        *((path, landlock.DEVICE) for path in _DEVICES),
+        (directory, landlock.all_rights()),
+    ]
+
+
+def _enter(namespaces: int) -> bool:
+    try:
+        kernel.unshare(namespaces)
+    except OSError:
+        return False
+    return True
+
+
+def _become(uid: int, directory: str) -> bool:
+    try:
+        _open_path_to_interpreter()
+        os.chown(directory, uid, uid)
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+    except OSError:
+        return False
+    # Changing the user made /proc/self root's; the id maps of a run are written through it.
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
+    return True
+
+
+def _open_path_to_interpreter() -> None:
+    """Let another user reach an interpreter below a private directory such as /root.
+
+    In a mount namespace of our own, the private directory is covered by an empty one that leads
+    to the interpreter and nowhere else.
+    """
+    blocked = _private_ancestor(sys.base_prefix)
+    if blocked is None:
+        return
+    kernel.unshare(kernel.CLONE_NEWNS)
+    kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
+    handle = os.open(sys.base_prefix, os.O_PATH | os.O_DIRECTORY)
+    kernel.mount("tmpfs", blocked, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=0755")
+    os.makedirs(sys.base_prefix, mode=0o755)
+    bind = kernel.MS_BIND | kernel.MS_REC
+    kernel.mount(f"/proc/self/fd/{handle}", sys.base_prefix, None, bind)
+    os.close(handle)
+
+
+def _private_ancestor(path: str) -> str | None:
+    parents = [path]
+    while parents[-1] != "/":
+        parents.append(os.path.dirname(parents[-1]))
+    for parent in reversed(parents):
+        if not os.stat(parent).st_mode & stat.S_IXOTH:
+            return parent
+    return None
+
+
+def _map_ids(uid: int, gid: int) -> bool:
+    _write("/proc/self/setgroups", "deny")
+    _write("/proc/self/uid_map", f"{uid} {uid} 1")
+    _write("/proc/self/gid_map", f"{gid} {gid} 1")
+    return True
+
+
+def _write(path: str, text: str) -> None:
+    handle = os.open(path, os.O_WRONLY)
+    try:
+        os.write(handle, text.encode())
+    finally:
+        os.close(handle)
+
+
+def _has_no_network() -> bool:
+    return [name for _, name in socket.if_nameindex()] in ([], ["lo"])
+
+
+def _try_landlock() -> None:
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    landlock.restrict([("/usr", landlock.READ)])
+    try:
+        os.close(os.open("/", os.O_RDONLY))
+    except PermissionError:
+        return
+    raise OSError("the rules do not hold")
+
+
+def _try_seccomp() -> None:
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    seccomp.restrict(single_process=False, shared_uid=False)
+    try:
+        socket.socket().close()
+    except PermissionError:
+        return
+    raise OSError("the filter does not hold")
+
+
+def _works(attempt: Callable[[], None]) -> bool:
+    """Try it in a child, so that this process stays as it is."""
+    child = os.fork()
+    if child == 0:
+        try:
+            attempt()
+        except BaseException:  # why: a forked child must never run on into its parent's code
+            os._exit(1)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return status == 0

@@ -1,0 +1,84 @@
+"""Names of protections, the tiers made of them, and the refusal to start with less."""
+
+from collections.abc import Iterable
+
+from plaudit.errors import ConfigError
+
+BASIC = "basic"
+STRICT = "strict"
+
+PROTECTIONS = {
+    "process_group": "the program and all it starts die together",
+    "rlimits": "CPU time, memory, file size, open files and processes are limited",
+    "empty_environment": "no environment variables",
+    "no_new_privs": "setuid programs give no privileges",
+    "unprivileged": "the program is not root, and has no capabilities",
+    "no_network": "no socket can reach anything (namespace or system-call filter)",
+    "own_uid": "the program's user is not the service's",
+    "network_namespace": "an empty network of its own",
+    "pid_namespace": "it sees and signals only its own processes; none survives it",
+    "private_tmp": "a directory of its own in memory, limited in size, gone after the run",
+    "landlock": "only system libraries, the interpreter and its directory can be opened",
+    "seccomp": "sockets, tracing, mounts and new namespaces are refused",
+}
+"""What each name means, as published."""
+
+TIERS = {
+    BASIC: (
+        "process_group", "rlimits", "empty_environment", "no_new_privs", "unprivileged",
+        "no_network",
+    ),
+    STRICT: (
+        "process_group", "rlimits", "empty_environment", "no_new_privs", "unprivileged",
+        "no_network", "pid_namespace", "private_tmp", "landlock", "seccomp",
+    ),
+}  # fmt: skip
+
+_FIXES = {
+    "unprivileged": "run the service as an ordinary user, or as root that may change its user",
+    "no_network": "allow user namespaces or the seccomp system call to this process",
+    "own_uid": "run the service as root in its container with CAP_SETUID and CAP_SETGID",
+    "network_namespace": "allow user namespaces (sysctl user.max_user_namespaces, seccomp profile)",
+    "pid_namespace": "allow user namespaces (sysctl user.max_user_namespaces, seccomp profile)",
+    "private_tmp": "allow user namespaces and mounts inside them (seccomp profile, AppArmor)",
+    "landlock": "use Linux 5.13 or newer with Landlock enabled (lsm=...,landlock)",
+    "seccomp": "use a kernel with CONFIG_SECCOMP_FILTER on x86-64 or arm64",
+}
+
+
+def tier(active: Iterable[str]) -> str:
+    """The highest tier that is complete, or `none`."""
+    have = set(active)
+    return next((name for name in (STRICT, BASIC) if have.issuperset(TIERS[name])), "none")
+
+
+def required(min_protection: str) -> tuple[str, ...]:
+    """The protections that the setting asks for. Raises ConfigError for an unknown name."""
+    if min_protection in TIERS:
+        return TIERS[min_protection]
+    names = tuple(name.strip() for name in min_protection.split(",") if name.strip())
+    for name in names:
+        if name not in PROTECTIONS:
+            raise ConfigError(
+                f"min_protection = {min_protection!r}: {name!r} is no protection.",
+                fix=f"use {BASIC}, {STRICT}, or names from {', '.join(PROTECTIONS)}.",
+            )
+    if not names:
+        raise ConfigError(
+            "min_protection is empty: programs would run unprotected.",
+            fix=f"use {BASIC}, {STRICT}, or name the protections that you insist on.",
+        )
+    return names
+
+
+def check_minimum(min_protection: str, active: Iterable[str]) -> None:
+    """Raises ConfigError naming every protection that is asked for and missing, with its remedy."""
+    have = set(active)
+    missing = [name for name in required(min_protection) if name not in have]
+    if missing:
+        remedies = [f"{name}: {_FIXES[name]}" for name in missing if name in _FIXES]
+        raise ConfigError(
+            f"min_protection = {min_protection!r} needs {', '.join(missing)}, "
+            "which this machine does not give to this process.",
+            fix="; ".join([*remedies, "or lower min_protection if the programs are trusted."]),
+        )

@@ -1,0 +1,27 @@
+"""Settings of the sandbox service, from PLAUDIT_SANDBOX_* or plaudit.toml [sandbox]."""
+
+import os
+
+from pydantic import Field
+
+from plaudit.config import ServiceSettings
+from plaudit_sandbox.protections import BASIC
+
+
+class SandboxSettings(ServiceSettings):
+    port: int = Field(default=8104, ge=0, le=65535)
+    max_concurrency: int = Field(default_factory=lambda: 2 * (os.cpu_count() or 1), ge=1, le=1024)
+    """Programs that run at the same time."""
+    max_waiting: int = Field(default=256, ge=0)
+    """Requests that may wait for a free place; one more is answered 429."""
+    min_protection: str = BASIC
+    """`basic`, `strict`, or names of protections separated by commas; the service refuses to start
+    when one of them cannot be had here."""
+    run_uid: int = Field(default=65534, ge=1)
+    """The user that programs run as when the service itself is root."""
+    max_processes: int = Field(default=64, ge=1)
+    """Processes and threads of one program."""
+    disk_bytes: int = Field(default=64 * 2**20, ge=2**16)
+    """Space of a program's working directory (and its largest file)."""
+    max_files: int = Field(default=64, ge=0)
+    """Files that a request may put there."""

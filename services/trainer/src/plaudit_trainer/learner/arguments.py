@@ -1,0 +1,110 @@
+"""The recipe in TRL's terms."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from plaudit.errors import ConfigError
+from plaudit.schemas.recipe import Recipe
+
+if TYPE_CHECKING:
+    from trl import GRPOConfig
+
+CISPO_CAP = 5.0
+"""CISPO bounds the ratio itself by `epsilon_high`, for which GRPO's 0.2 makes no sense."""
+SCHEDULERS = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}
+
+
+def grpo_config(recipe: Recipe, run_dir: Path, *, has_gpu: bool, num_processes: int) -> "GRPOConfig":
+    """Raises ConfigError when the recipe asks for what the loss or the processes cannot do."""
+    from trl import GRPOConfig
+
+    _check_loss(recipe)
+    method = recipe.method
+    per_pass, num_passes = split_batch(recipe, num_processes)
+    return GRPOConfig(
+        output_dir=str(run_dir / "checkpoints"),
+        max_steps=recipe.budget.steps * method.num_iterations,
+        per_device_train_batch_size=per_pass,
+        gradient_accumulation_steps=num_passes,
+        num_generations=method.num_generations,
+        num_iterations=method.num_iterations,
+        max_completion_length=method.max_completion_tokens,
+        temperature=method.temperature,
+        loss_type=method.loss_type,
+        beta=method.beta,
+        epsilon=method.epsilon,
+        epsilon_high=_epsilon_high(recipe),
+        importance_sampling_level=method.importance_sampling_level,
+        scale_rewards=method.scale_rewards,
+        learning_rate=method.learning_rate,
+        lr_scheduler_type=SCHEDULERS[method.lr_scheduler],
+        warmup_steps=method.warmup_steps * method.num_iterations,
+        weight_decay=method.weight_decay,
+        max_grad_norm=method.max_grad_norm,
+        seed=recipe.seed,
+        bf16=recipe.model.dtype == "bfloat16",
+        gradient_checkpointing=has_gpu,
+        deepspeed=recipe.learner.deepspeed,
+        ddp_timeout=math.ceil(recipe.pipeline.stall_timeout_s) + 3600,
+        **_quiet(has_gpu),
+    )
+
+
+def _quiet(has_gpu: bool) -> dict[str, Any]:
+    """Plaudit logs, saves and reports itself."""
+    return {
+        "use_cpu": not has_gpu,
+        "save_strategy": "no",
+        "report_to": [],
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "disable_tqdm": True,
+        "shuffle_dataset": False,
+        "dataloader_pin_memory": has_gpu,
+        "ddp_find_unused_parameters": False,
+    }
+
+
+def split_batch(recipe: Recipe, num_processes: int) -> tuple[int, int]:
+    """Completions per backward pass and process, and how many passes a step has."""
+    total = recipe.pipeline.groups_per_step * recipe.method.num_generations
+    per_process, rest = divmod(total, num_processes)
+    if rest:
+        raise ConfigError(
+            f"learner.num_processes = {num_processes} does not divide the {total} completions of a "
+            "step (pipeline.groups_per_step x method.num_generations).",
+            fix="choose a divisor",
+        )
+    per_pass = recipe.learner.backward_batch_size or per_process
+    if per_process % per_pass:
+        raise ConfigError(
+            f"learner.backward_batch_size = {per_pass} does not divide the {per_process} "
+            "completions that each process has in a step.",
+            fix="choose a divisor",
+        )
+    return per_pass, per_process // per_pass
+
+
+def _epsilon_high(recipe: Recipe) -> float | None:
+    method = recipe.method
+    if method.epsilon_high is None and method.loss_type == "cispo":
+        return CISPO_CAP
+    return method.epsilon_high
+
+
+def _check_loss(recipe: Recipe) -> None:
+    method = recipe.method
+    if method.loss_type != "vespo":
+        return
+    if method.importance_sampling.level == "sequence":
+        raise ConfigError(
+            "method.importance_sampling.level = 'sequence': VESPO computes sequence weights itself "
+            "and takes token weights.",
+            fix="set it to 'token' or 'none', or choose another method.loss_type",
+        )
+    if method.importance_sampling_level == "sequence":
+        raise ConfigError(
+            "method.importance_sampling_level = 'sequence': VESPO is sequence-level by itself.",
+            fix="set it to 'token', or choose another method.loss_type",
+        )

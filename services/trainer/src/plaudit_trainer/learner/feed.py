@@ -1,0 +1,60 @@
+"""Rank 0 takes a batch; every rank gets its share of the completions."""
+
+from collections.abc import Sequence
+
+from plaudit.errors import ConfigError
+from plaudit_trainer.learner.batch import Row
+from plaudit_trainer.learner.source import Batch, GroupSource
+
+
+class BatchFeed:
+    """`source` is None on all ranks but 0. `batch` is the last one, with groups on rank 0 only."""
+
+    def __init__(self, source: GroupSource | None, *, mask_truncated: bool) -> None:
+        self._source = source
+        self._mask_truncated = mask_truncated
+        self.batch = Batch([])
+
+    def next_rows(self, num_steps_done: int) -> list[Row]:
+        """This rank's completions. What stops rank 0 is raised on every rank."""
+        from accelerate import PartialState
+
+        state = PartialState()
+        rows = self._take(num_steps_done)
+        if state.num_processes > 1:
+            rows = self._broadcast(rows)
+        if isinstance(rows, Exception):
+            raise rows
+        return share(rows, state.process_index, state.num_processes)
+
+    def _take(self, num_steps_done: int) -> list[Row] | Exception:
+        if self._source is None:
+            return []
+        try:
+            self.batch = self._source.take(num_steps_done)
+        except Exception as error:  # why: the other ranks wait and must stop for the same reason
+            return error
+        return [
+            row
+            for taken in self.batch.groups
+            for row in taken.rows(mask_truncated=self._mask_truncated)
+        ]
+
+    def _broadcast(self, rows: list[Row] | Exception) -> list[Row] | Exception:
+        from accelerate.utils import broadcast_object_list
+
+        received: list[list[Row] | Exception] = [rows]
+        broadcast_object_list(received, from_process=0)
+        return received[0]
+
+
+def share(rows: Sequence[Row], rank: int, num_ranks: int) -> list[Row]:
+    """An equal, contiguous part. Raises ConfigError when the rows do not divide."""
+    if len(rows) % num_ranks:
+        raise ConfigError(
+            f"learner.num_processes = {num_ranks} does not divide the {len(rows)} completions "
+            "of a step (pipeline.groups_per_step x method.num_generations).",
+            fix="choose a divisor",
+        )
+    size = len(rows) // num_ranks
+    return list(rows[rank * size : (rank + 1) * size])

@@ -1,0 +1,28 @@
+"""The trained model as a directory that `from_pretrained` loads."""
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from plaudit_trainer.learner import disk
+
+if TYPE_CHECKING:
+    from plaudit_trainer.learner.trainer import LearnerTrainer
+
+NAME = "final"
+
+
+def save_final(trainer: "LearnerTrainer", run_dir: Path, dtype: str) -> None:
+    """All ranks together. Raises ConfigError when the disk refuses."""
+    import torch
+
+    state = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+    if not trainer.accelerator.is_main_process:
+        return
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    weights = {name: tensor.to("cpu", getattr(torch, dtype)) for name, tensor in state.items()}
+    target = run_dir / NAME
+    shutil.rmtree(target, ignore_errors=True)
+    with disk.writing("the final model", run_dir), disk.new_directory(target) as directory:
+        model.save_pretrained(directory, state_dict=weights)
+        trainer.processing_class.save_pretrained(directory)

@@ -1,0 +1,157 @@
+"""What follows an optimizer step, in this order: ledger, publication, metrics, checkpoint.
+
+A crash between any two is repaired on resume: the ledger is rolled back to the newest checkpoint,
+metrics beyond it are cut off, and the next version number is a new one.
+"""
+
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from transformers import TrainerCallback
+
+from plaudit.errors import PlauditError
+from plaudit.schemas.recipe import Recipe
+from plaudit.telemetry import get_logger
+from plaudit_trainer.learner.checkpoint import CheckpointRecord, CheckpointStore
+from plaudit_trainer.learner.feed import BatchFeed
+from plaudit_trainer.learner.final import save_final
+from plaudit_trainer.learner.metrics import append_metrics, batch_figures
+from plaudit_trainer.learner.publisher import Publisher
+from plaudit_trainer.ledger import LearnerLedger
+
+if TYPE_CHECKING:
+    from plaudit_trainer.learner.trainer import LearnerTrainer
+
+ON_POLICY_GAP_LIMIT = 1e-3
+"""In float32 an engine with the learner's own weights agrees far better than this."""
+
+log = get_logger(__name__)
+
+
+@dataclass
+class Hooks:
+    """Called on every rank; `ledger` is None on all but rank 0."""
+
+    run_id: str
+    run_dir: Path
+    recipe: Recipe
+    trainer: "LearnerTrainer"
+    feed: BatchFeed
+    checkpoints: CheckpointStore
+    publisher: Publisher
+    ledger: LearnerLedger | None
+    is_resumed: bool
+    version: int | None = None
+    last_step_at_s: float = 0.0
+
+    def training_begins(self) -> None:
+        """A fresh run has a checkpoint of step 0 before anything is trained."""
+        step = self.trainer.num_steps_done
+        if not self.is_resumed:
+            self.checkpoint(step)
+        self.publish(step)
+        self.last_step_at_s = time.time()
+        self._tell(learner="training", step=step, version=self.version)
+
+    def training_ends(self) -> None:
+        """Every step is done: leave the trained model, and say so."""
+        save_final(self.trainer, self.run_dir, self.recipe.model.dtype)
+        self._tell(learner="finished")
+
+    def optimizer_step_done(self, figures: dict[str, Any]) -> None:
+        _check_finite(figures, self.trainer.state.global_step)
+        if self.trainer.state.global_step % self.trainer.num_iterations:
+            return
+        step = self.trainer.num_steps_done
+        batch = self.feed.batch
+        if self.ledger is not None:
+            self.ledger.commit_step(step, [taken.group.group_id for taken in batch.groups], {})
+        self.publish(step)
+        self._record(step, figures)
+        is_last = step == self.recipe.budget.steps
+        if is_last or step % self.recipe.budget.checkpoint_every_steps == 0:
+            self.checkpoint(step)
+
+    def publish(self, step: int) -> None:
+        with self.trainer.clock.measure("publish"):
+            self.version = self.publisher.publish(step)
+
+    def checkpoint(self, step: int) -> None:
+        with self.trainer.clock.measure("checkpoint"):
+            record = CheckpointRecord(run_id=self.run_id, step=step, newest_version=self.version)
+            barrier = self.trainer.accelerator.wait_for_everyone
+            self.checkpoints.write(record, self.trainer.save_into, barrier)
+            if self.ledger is not None:
+                self.ledger.checkpointed(step)
+
+    def _record(self, step: int, figures: dict[str, Any]) -> None:
+        engine = self._engine_figures()
+        if self.ledger is None:
+            return
+        batch = self.feed.batch
+        clock = self.trainer.clock
+        clock.add("wait", batch.wait_s)
+        clock.add("credit", batch.credit_s)
+        now_s = time.time()
+        seconds = now_s - self.last_step_at_s
+        self.last_step_at_s = now_s
+        line = {
+            "step": step,
+            "version": self.version,
+            "time": now_s,
+            "step_s": seconds,
+            **{name: figures.pop(name) for name in ("loss", "grad_norm", "learning_rate")},
+            **batch_figures(batch),
+            "engine": engine,
+            "time_s": clock.drain(),
+            "trl": figures,
+        }
+        append_metrics(self.run_dir, line)
+        self._tell(
+            step=step,
+            version=self.version,
+            reward=line["reward"],
+            staleness_mean=line["staleness"]["mean"],
+            groups_per_s=line["num_groups"] / seconds,
+            tokens_per_s=line["num_tokens"] / seconds,
+        )
+
+    def _engine_figures(self) -> dict[str, float] | None:
+        figures = self.trainer.engine_gap.drain()
+        if figures is None or self.ledger is None or self.recipe.model.dtype != "float32":
+            return figures
+        if figures["on_policy_gap_max"] > ON_POLICY_GAP_LIMIT:
+            log.warning(
+                "engine_disagrees",
+                gap=figures["on_policy_gap_max"],
+                hint="an engine may not serve the weights it claims",
+            )
+        return figures
+
+    def _tell(self, **values: Any) -> None:
+        if self.ledger is not None:
+            self.ledger.set_progress(values)
+
+
+class BeginCallback(TrainerCallback):  # type: ignore[misc]
+    """Transformers calls it once weights and optimizer are in place, resumed or new."""
+
+    def __init__(self, hooks: Hooks) -> None:
+        self._hooks = hooks
+
+    def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
+        self._hooks.training_begins()
+
+
+def _check_finite(figures: dict[str, Any], global_step: int) -> None:
+    for name in ("loss", "grad_norm"):
+        if not math.isfinite(figures[name]):
+            raise PlauditError(
+                f"learner: {name} is {figures[name]} at optimizer step {global_step}; the weights "
+                "are spoilt and are not published.",
+                fix="lower method.learning_rate or method.max_grad_norm and resume from the "
+                "last checkpoint",
+            )

@@ -1,0 +1,189 @@
+"""The learner process: load, resume, train, leave a final model.
+
+Started by `plaudit-trainer learner --run-dir DIR`, or as a module by torchrun or accelerate.
+"""
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from plaudit.client import ClientOptions, RolloutClient
+from plaudit.config import load_settings
+from plaudit.errors import Conflict, PlauditError, Stalled
+from plaudit.schemas.recipe import Recipe
+from plaudit.telemetry import get_logger, setup_logging
+from plaudit_trainer.learner.announcer import Announcer
+from plaudit_trainer.learner.checkpoint import CheckpointRecord, CheckpointStore
+from plaudit_trainer.learner.metrics import cut_metrics
+from plaudit_trainer.learner.signals import stop_flag
+from plaudit_trainer.learner.source import WHO, GroupSource, StopRequested
+from plaudit_trainer.ledger import LearnerLedger
+from plaudit_trainer.policy_store import PolicyStore
+from plaudit_trainer.redis_clients import connect_sync
+from plaudit_trainer.run_dir import RunDir
+from plaudit_trainer.settings import TrainerSettings
+
+if TYPE_CHECKING:
+    from plaudit_trainer.learner.hooks import Hooks
+
+_FLUSH_POLL_S = 0.2
+
+log = get_logger(__name__)
+
+
+def run(run_path: Path) -> None:
+    """Train until the recipe's steps are done, or SIGTERM.
+
+    Raises ConfigError (a setting, the disk), Stalled (no groups come), Conflict (another learner
+    took the run over). What another start cannot mend is recorded as the run's failure.
+    """
+    settings = load_settings(TrainerSettings, service="trainer")
+    setup_logging("learner", settings.log_level, settings.log_format)
+    run_dir = RunDir(run_path)
+    with ExitStack() as stack:
+        is_stopping = stack.enter_context(stop_flag())
+        leader = None
+        if int(os.environ.get("RANK", "0")) == 0:
+            leader = open_leader(run_dir, settings, is_stopping, stack)
+        try:
+            train(run_dir, leader)
+        except Conflict:
+            raise
+        except PlauditError as error:
+            if leader is not None:
+                leader.ledger.fail(str(error))
+            raise
+
+
+@dataclass(frozen=True)
+class Leader:
+    """What only rank 0 has."""
+
+    ledger: LearnerLedger
+    store: PolicyStore
+    announcer: Announcer
+    source: GroupSource
+
+
+def open_leader(
+    run_dir: RunDir, settings: TrainerSettings, is_stopping: Callable[[], bool], stack: ExitStack
+) -> Leader:
+    recipe = run_dir.recipe()
+    redis = connect_sync(settings.redis_url)
+    stack.callback(redis.close)
+    ledger = LearnerLedger(redis, run_dir.run_id)
+    ledger.claim(f"{socket.gethostname()}:{os.getpid()}")
+    policies = run_dir.path / "policies"
+    store = PolicyStore(policies, run_dir.run_id, keep=recipe.budget.keep_policies)
+    options = ClientOptions(api_key=settings.api_key)
+    client = stack.enter_context(RolloutClient(settings.rollout_url, options).sync())
+    announcer = Announcer(client.announce)
+    stack.callback(announcer.close)
+    source = GroupSource(ledger, recipe, store.steps, store.next_version, is_stopping)
+    return Leader(ledger, store, announcer, source)
+
+
+def train(run_dir: RunDir, leader: Leader | None) -> None:
+    recipe = run_dir.recipe()
+    checkpoints = CheckpointStore(
+        run_dir.path / "checkpoints",
+        keep=recipe.budget.keep_checkpoints,
+        is_writer=leader is not None,
+    )
+    newest = checkpoints.newest()
+    if leader is not None:
+        checkpoints.remove_incomplete()
+        go_back(run_dir, leader.ledger, newest)
+    hooks = build(run_dir, recipe, leader, checkpoints, newest)
+    resume_from = None if newest is None else str(checkpoints.path(newest.step))
+    try:
+        hooks.trainer.train(resume_from_checkpoint=resume_from)
+    except StopRequested:
+        hooks.checkpoint(hooks.trainer.num_steps_done)
+        log.info("stopped", step=hooks.trainer.num_steps_done)
+    else:
+        if leader is not None:
+            wait_announced(leader, recipe.pipeline.stall_timeout_s)
+        hooks.training_ends()
+    hooks.trainer.accelerator.end_training()
+
+
+def wait_announced(leader: Leader, timeout_s: float) -> None:
+    """The run is not over before the engines can hear of its last version. Raises Stalled."""
+    announcer, ledger = leader.announcer, leader.ledger
+    deadline_s = time.monotonic() + timeout_s
+    ledger.set_waiting(WHO, "the rollout service, to announce the last policy version")
+    while not announcer.wait_delivered(_FLUSH_POLL_S) and not leader.source.is_stopping():
+        if time.monotonic() > deadline_s:
+            raise Stalled(
+                "learner: the rollout service did not take the announcement of the last policy "
+                f"version for {timeout_s:.0f} s (pipeline.stall_timeout_s).",
+                fix="start the rollout service (PLAUDIT_ROLLOUT_URL) and resume the run",
+            )
+    ledger.set_waiting(WHO, None)
+
+
+def go_back(run_dir: RunDir, ledger: LearnerLedger, newest: CheckpointRecord | None) -> None:
+    """Undo what was trained after the newest checkpoint: it will be trained again."""
+    step = 0 if newest is None else newest.step
+    returned = ledger.rollback(step)
+    ledger.checkpointed(step)
+    cut_metrics(run_dir.path, step)
+    ledger.set_waiting(WHO, None)
+    log.info("starting", step=step, groups_returned=returned)
+
+
+def build(
+    run_dir: RunDir,
+    recipe: Recipe,
+    leader: Leader | None,
+    checkpoints: CheckpointStore,
+    newest: CheckpointRecord | None,
+) -> "Hooks":
+    """Torch is loaded here, after everything that can be refused without it."""
+    import torch
+    import transformers
+
+    from plaudit_trainer.learner.arguments import grpo_config
+    from plaudit_trainer.learner.feed import BatchFeed
+    from plaudit_trainer.learner.hooks import BeginCallback, Hooks
+    from plaudit_trainer.learner.loading import load_model, load_tokenizer
+    from plaudit_trainer.learner.publisher import Publisher
+    from plaudit_trainer.learner.trainer import LearnerTrainer
+
+    transformers.utils.logging.disable_progress_bar()
+    if recipe.learner.num_threads is not None:
+        torch.set_num_threads(recipe.learner.num_threads)
+    has_gpu = torch.cuda.is_available() and os.environ.get("ACCELERATE_USE_CPU") != "true"
+    num_processes = int(os.environ.get("WORLD_SIZE", "1"))
+    args = grpo_config(recipe, run_dir.path, has_gpu=has_gpu, num_processes=num_processes)
+    feed = BatchFeed(
+        leader.source if leader else None, mask_truncated=recipe.method.mask_truncated
+    )
+    trainer = LearnerTrainer(
+        load_model(recipe),
+        args,
+        load_tokenizer(recipe),
+        feed.next_rows,
+        recipe.method.importance_sampling,
+    )
+    store, announcer = (leader.store, leader.announcer) if leader else (None, None)
+    hooks = Hooks(
+        run_id=run_dir.run_id,
+        run_dir=run_dir.path,
+        recipe=recipe,
+        trainer=trainer,
+        feed=feed,
+        checkpoints=checkpoints,
+        publisher=Publisher(trainer, store, announcer, recipe),
+        ledger=leader.ledger if leader else None,
+        is_resumed=newest is not None,
+    )
+    trainer.hooks = hooks
+    trainer.add_callback(BeginCallback(hooks))
+    return hooks

@@ -1,0 +1,208 @@
+"""Where the learner's groups come from: the oldest ready ones that are fit to train on."""
+
+import time
+from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from plaudit.errors import Stalled
+from plaudit.schemas.recipe import Recipe
+from plaudit.schemas.run import Ledger, ReadyGroup
+from plaudit_trainer.learner.batch import Row
+from plaudit_trainer.learner.credit import Credit, assign_credit, reward_weights
+
+WHO = "learner"
+POLL_S = 0.02
+STARTUP_BOUND_S = 1800.0
+"""Bound on the wait for the first group: engines load and the model is evaluated before it."""
+MAX_DROPPED_PER_STEP = 64
+"""Times `groups_per_step`: so many groups dropped in search of one batch, and the run stalls."""
+
+
+class StopRequested(Exception):
+    """SIGTERM came while no step was under way."""
+
+
+class GroupLedger(Protocol):
+    """The part of LearnerLedger that taking a batch needs."""
+
+    def count_ready(self) -> int: ...
+    def peek_ready(self, most: int) -> list[ReadyGroup]: ...
+    def commit_step(self, step: int, trained: list[str], dropped: Mapping[str, str]) -> None: ...
+    def counts(self) -> Ledger: ...
+    def set_waiting(self, who: str, what: str | None) -> None: ...
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A group of the batch. `staleness` is in learner steps."""
+
+    group: ReadyGroup
+    credit: Credit
+    staleness: int
+    is_on_policy: bool = False
+
+    def rows(self, *, mask_truncated: bool) -> list[Row]:
+        completions = self.group.rollout.completions
+        paired = zip(completions, self.credit.totals, self.credit.advantages, strict=True)
+        return [
+            Row(
+                prompt_ids=self.group.rollout.prompt_token_ids,
+                completion_ids=completion.token_ids,
+                logprobs=completion.logprobs,
+                advantage=advantage,
+                is_masked=total is None or (mask_truncated and completion.finish_reason != "stop"),
+                is_on_policy=self.is_on_policy,
+            )
+            for completion, total, advantage in paired
+        ]
+
+
+@dataclass
+class Batch:
+    groups: list[Taken]
+    dropped: dict[str, int] = field(default_factory=dict)
+    """How many groups were dropped in search of this batch, by reason."""
+    wait_s: float = 0.0
+    credit_s: float = 0.0
+
+
+@dataclass
+class GroupSource:
+    """`steps_of_versions` maps a policy version to the learner step that made it.
+
+    Versions before `first_version` are of an earlier process: a resumed learner may have left
+    the path that they were on.
+    """
+
+    ledger: GroupLedger
+    recipe: Recipe
+    steps_of_versions: Mapping[int, int]
+    first_version: int = 0
+    is_stopping: Callable[[], bool] = lambda: False
+
+    def take(self, num_steps_done: int) -> Batch:
+        """The next batch. Its groups stay ready until the step is committed.
+
+        Unfit groups are dropped in the ledger at once, so that others are admitted for them.
+        Raises Stalled when nothing moves for stall_timeout_s, StopRequested on SIGTERM.
+        """
+        wanted = self.recipe.pipeline.groups_per_step
+        batch = Batch([])
+        wait = _Wait(self.ledger, self.recipe)
+        while True:
+            groups = self._wait_for_groups(wanted, wait)
+            started_s = time.monotonic()
+            batch.groups, dropped = self._judge(groups, num_steps_done)
+            batch.credit_s += time.monotonic() - started_s
+            if not dropped:
+                batch.wait_s = wait.total_s
+                return batch
+            self.ledger.commit_step(num_steps_done + 1, [], dropped)
+            self._count(dropped, batch)
+
+    def _wait_for_groups(self, wanted: int, wait: "_Wait") -> list[ReadyGroup]:
+        with wait:
+            while (num_ready := self.ledger.count_ready()) < wanted:
+                if self.is_stopping():
+                    raise StopRequested
+                wait.check(num_ready, wanted)
+                time.sleep(POLL_S)
+        if self.is_stopping():
+            raise StopRequested
+        return self.ledger.peek_ready(wanted)
+
+    def _judge(
+        self, groups: list[ReadyGroup], num_steps_done: int
+    ) -> tuple[list[Taken], dict[str, str]]:
+        taken: list[Taken] = []
+        dropped: dict[str, str] = {}
+        for group in groups:
+            verdict = self._verdict(group, num_steps_done)
+            if isinstance(verdict, Taken):
+                taken.append(verdict)
+            else:
+                dropped[group.group_id] = verdict
+        return taken, dropped
+
+    def _verdict(self, group: ReadyGroup, num_steps_done: int) -> Taken | str:
+        """The group with its credit, or why it is dropped."""
+        method = self.recipe.method
+        completions = group.rollout.completions
+        if not len(completions) == len(group.scores) == method.num_generations:
+            return "incomplete"
+        versions = {version for c in completions for version in c.policy_versions}
+        staleness = self._staleness(versions, num_steps_done)
+        if staleness > self.recipe.pipeline.max_staleness:
+            return "stale"
+        weights = reward_weights(self.recipe)
+        credit = assign_credit(group.scores, weights, method.scale_rewards)
+        if credit is None:
+            return "no_reward"
+        if credit.has_zero_variance and method.zero_variance == "replace":
+            return "zero_variance"
+        return Taken(group, credit, staleness, self._is_on_policy(versions, num_steps_done))
+
+    def _staleness(self, versions: Set[int], num_steps_done: int) -> int:
+        """Steps since the oldest version that produced a token. An unknown version is of step 0."""
+        oldest = min((self.steps_of_versions.get(v, 0) for v in versions), default=0)
+        return max(0, num_steps_done - oldest)
+
+    def _is_on_policy(self, versions: Set[int], num_steps_done: int) -> bool:
+        return all(
+            version >= self.first_version and self.steps_of_versions.get(version) == num_steps_done
+            for version in versions
+        )
+
+    def _count(self, dropped: Mapping[str, str], batch: Batch) -> None:
+        for reason in dropped.values():
+            batch.dropped[reason] = batch.dropped.get(reason, 0) + 1
+        bound = MAX_DROPPED_PER_STEP * self.recipe.pipeline.groups_per_step
+        if sum(batch.dropped.values()) > bound:
+            raise Stalled(
+                f"learner: dropped {bound} groups in search of one batch: {batch.dropped}.",
+                fix="'zero_variance': the task is too hard or too easy, or set "
+                "method.zero_variance = 'keep'; 'no_reward': look at the reward service; "
+                "'stale': raise pipeline.max_staleness",
+            )
+
+
+class _Wait:
+    """One wait, shown in the status while it lasts. Whatever moves in the ledger restarts its bound."""
+
+    def __init__(self, ledger: GroupLedger, recipe: Recipe) -> None:
+        self.total_s = 0.0
+        self._ledger = ledger
+        self._recipe = recipe
+        self._is_shown = False
+        self._last_seen: Ledger | None = None
+        self._moved_at_s = self._started_s = time.monotonic()
+
+    def __enter__(self) -> None:
+        self._moved_at_s = self._started_s = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self.total_s += time.monotonic() - self._started_s
+        if self._is_shown:
+            self._ledger.set_waiting(WHO, None)
+            self._is_shown = False
+
+    def check(self, num_ready: int, wanted: int) -> None:
+        """Raises Stalled when nothing has moved for as long as the recipe allows."""
+        if not self._is_shown:
+            self._ledger.set_waiting(WHO, f"{wanted} scored groups")
+            self._is_shown = True
+        counts = self._ledger.counts()
+        now_s = time.monotonic()
+        if counts != self._last_seen:
+            self._last_seen = counts
+            self._moved_at_s = now_s
+        bound_s = self._recipe.pipeline.stall_timeout_s
+        if counts.admitted == 0:
+            bound_s = max(bound_s, STARTUP_BOUND_S)
+        if now_s - self._moved_at_s > bound_s:
+            raise Stalled(
+                f"learner: waits for {wanted} scored groups and has {num_ready}; nothing has moved "
+                f"for {bound_s:.0f} s (pipeline.stall_timeout_s); {counts.in_flight} in flight.",
+                fix="look at the conductor and at the stages with queued work in the status",
+            )

@@ -1,0 +1,1 @@
+"""The command line: `plaudit up | train | demo | runs | doctor | queue`."""

@@ -1,0 +1,3 @@
+from plaudit.cli.main import main
+
+main()

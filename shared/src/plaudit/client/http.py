@@ -1,0 +1,254 @@
+"""One HTTP client under all others: one retry layer, one deadline, bounded answers."""
+
+import asyncio
+import os
+import re
+from collections.abc import Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Self, TypeVar
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+from pydantic import BaseModel, ValidationError
+
+from plaudit.client.options import ClientOptions
+from plaudit.client.problems import error_of, quote
+from plaudit.client.retry import Attempts
+from plaudit.errors import (
+    BodyTooLarge,
+    ConfigError,
+    PlauditError,
+    Rejected,
+    Unavailable,
+)
+from plaudit.telemetry.redact import escape_control, redact_text
+from plaudit.telemetry.trace import current_request_id, current_traceparent
+
+DNS_CACHE_S = 10
+HEALTH_TIMEOUT_S = 2.0
+IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,256}")
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class HttpClient:
+    """Base of the clients. Safe for many tasks of one event loop; close it with `aclose`.
+
+    Every call may raise: Unavailable (and its QueueFull, DeadlineExceeded) when retrying did not
+    help, Rejected (and its NotFound, Unauthorized, ...) at once.
+    """
+
+    service = "service"
+
+    def __init__(self, base_url: str, options: ClientOptions | None = None) -> None:
+        self.base_url = checked_url(base_url, self.service)
+        self.options = options or ClientOptions()
+        self.peer = f"{self.service} at {redact_text(self.base_url)}"
+        self._http = httpx.AsyncClient(
+            base_url=self.base_url,
+            transport=AiohttpTransport(client=self._open_session, verify=False),
+            headers=self._fixed_headers(),
+            timeout=httpx.Timeout(
+                None,
+                connect=self.options.connect_timeout_s,
+                read=self.options.attempt_timeout_s,
+            ),
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            trust_env=False,
+            follow_redirects=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def healthy(self) -> bool:
+        """Whether the service says that it can do its work; never raises, at most 2 s."""
+        try:
+            async with asyncio.timeout(HEALTH_TIMEOUT_S):
+                status, _, _ = await self._attempt("GET", "/readyz", None, {}, None)
+        except (PlauditError, TimeoutError):
+            return False
+        return status == 200
+
+    async def get(
+        self,
+        path: str,
+        answer: type[M],
+        *,
+        params: Mapping[str, str | int | float] | None = None,
+        timeout_s: float | None = None,
+    ) -> M:
+        return await self.call("GET", path, None, answer, params=params, timeout_s=timeout_s)
+
+    async def post(
+        self,
+        path: str,
+        body: BaseModel,
+        answer: type[M],
+        *,
+        idempotency_key: str | None = None,
+        timeout_s: float | None = None,
+    ) -> M:
+        """Every POST carries an Idempotency-Key, so that an attempt may be repeated."""
+        key = checked_key(idempotency_key) if idempotency_key else uuid4().hex
+        headers = {"idempotency-key": key}
+        return await self.call("POST", path, body, answer, headers=headers, timeout_s=timeout_s)
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: BaseModel | None,
+        answer: type[M],
+        *,
+        params: Mapping[str, str | int | float] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+    ) -> M:
+        """One call with all its attempts, within `timeout_s` (default: the options')."""
+        content = None if body is None else body.model_dump_json().encode()
+        sent = {**(headers or {}), **self._context_headers(content)}
+        attempts = Attempts(self.options, timeout_s or self.options.timeout_s, self.peer)
+
+        async def once() -> M:
+            return await self._once(method, path, params, sent, content, answer)
+
+        return await attempts.run(once)
+
+    async def _once(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str | int | float] | None,
+        headers: Mapping[str, str],
+        content: bytes | None,
+        answer: type[M],
+    ) -> M:
+        status, received, body = await self._attempt(method, path, params, headers, content)
+        if not 200 <= status < 300:
+            raise error_of(self.peer, status, received, body)
+        try:
+            return answer.model_validate_json(body)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+            where = ".".join(str(part) for part in first["loc"]) or "body"
+            raise Unavailable(
+                f"{self.peer} answered something that is no {answer.__name__} "
+                f"({where}: {first['msg']}): {quote(body)}",
+                fix="check that the URL names this service and that both run the same version.",
+            ) from None
+
+    async def _attempt(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str | int | float] | None,
+        headers: Mapping[str, str],
+        content: bytes | None,
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """One request on the wire: status, headers, and the bounded body."""
+        try:
+            async with self._http.stream(
+                method, path, params=params, headers=headers, content=content
+            ) as response:
+                return response.status_code, response.headers, await self._read(response)
+        except (httpx.HTTPError, aiohttp.ClientError) as error:
+            # why: the transport lets some of aiohttp's errors through, e.g. a broken status line.
+            raise self._unavailable(error.__cause__ or error) from error
+
+    async def _read(self, response: httpx.Response) -> bytes:
+        chunks: list[bytes] = []
+        num_bytes = 0
+        async for chunk in response.aiter_bytes():
+            num_bytes += len(chunk)
+            if num_bytes > self.options.max_response_bytes:
+                raise BodyTooLarge(
+                    f"{self.peer} answered more than max_response_bytes = "
+                    f"{self.options.max_response_bytes}."
+                )
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        """Opened inside the event loop, on the first request."""
+        connector = aiohttp.TCPConnector(
+            limit=self.options.max_connections,
+            keepalive_timeout=self.options.keep_alive_s,
+            ttl_dns_cache=DNS_CACHE_S,
+        )
+        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+
+    def _fixed_headers(self) -> dict[str, str]:
+        headers = {"accept": "application/json", "accept-encoding": "identity"}
+        if self.options.api_key is not None:
+            headers["authorization"] = f"Bearer {self.options.api_key.get_secret_value()}"
+        return headers
+
+    def _context_headers(self, content: bytes | None) -> dict[str, str]:
+        """The caller's trace and request id go on to the peer."""
+        headers = {} if content is None else {"content-type": "application/json"}
+        if traceparent := current_traceparent():
+            headers["traceparent"] = traceparent
+        if request_id := current_request_id():
+            headers["x-request-id"] = request_id
+        return headers
+
+    def _unavailable(self, error: BaseException) -> Unavailable:
+        """Looks at aiohttp's error; the transport calls most of them a ConnectTimeout."""
+        reach = (
+            f"start it (`plaudit up {self.service}`), "
+            f"or set PLAUDIT_{self.service.upper()}_URL to where it runs."
+        )
+        options = self.options
+        match error:
+            case aiohttp.ConnectionTimeoutError():
+                what = f"no connection within connect_timeout_s = {options.connect_timeout_s:g}"
+                return Unavailable(f"{self.peer}: {what}.", fix=reach)
+            case aiohttp.ClientConnectorError():
+                what = f"cannot be connected to: {reason_of(error.os_error)}"
+                return Unavailable(f"{self.peer} {what}.", fix=reach)
+            case aiohttp.SocketTimeoutError():
+                what = f"silent for attempt_timeout_s = {options.attempt_timeout_s}"
+                return Unavailable(f"{self.peer} was {what}.")
+            case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError():
+                return Unavailable(f"{self.peer} closed the connection without an answer.")
+            case aiohttp.ClientPayloadError():
+                return Unavailable(f"{self.peer} broke its answer off.")
+        text = escape_control(str(error)[:200])
+        return Unavailable(
+            f"{self.peer} does not speak HTTP as expected: {type(error).__name__}: {text}"
+        )
+
+
+def checked_url(url: str, service: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigError(
+            f"{service}_url = {redact_text(url)!r} is no URL.",
+            fix="write it like http://127.0.0.1:8101.",
+        )
+    return url.rstrip("/")
+
+
+def reason_of(error: OSError) -> str:
+    """`Connection refused`, without asyncio's list of the addresses it tried."""
+    if error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return error.strerror or str(error)
+
+
+def checked_key(key: str) -> str:
+    if not IDEMPOTENCY_KEY.fullmatch(key):
+        raise Rejected(
+            f"idempotency_key = {key[:80]!r}: must be 1 to 256 printable ASCII characters."
+        )
+    return key

@@ -1,0 +1,43 @@
+"""How the learner is launched: by itself, by torchrun on CPU, or by accelerate on GPUs."""
+
+import shutil
+from pathlib import Path
+
+from plaudit.local.environment import Environment
+from plaudit.schemas.recipe import LearnerRecipe
+
+_MODULE = ("-m", "plaudit_trainer.learner")
+
+
+def learner_command(
+    environment: Environment, recipe: LearnerRecipe, run_dir: Path, *, has_gpu: bool
+) -> tuple[str, ...]:
+    """`accelerate launch --cpu` starts one process whatever it is told, hence torchrun there."""
+    arguments = ("--run-dir", str(run_dir))
+    if recipe.num_processes == 1 and recipe.deepspeed is None:
+        return environment.command("trainer", "learner", *arguments)
+    bin_dir = environment.python.parent
+    if not has_gpu:
+        count = f"--nproc_per_node={recipe.num_processes}"
+        return (str(bin_dir / "torchrun"), "--standalone", count, *_MODULE, *arguments)
+    options = [f"--num_processes={recipe.num_processes}"]
+    if recipe.deepspeed is not None:
+        options += ["--use_deepspeed", f"--deepspeed_config_file={recipe.deepspeed}"]
+    elif recipe.num_processes > 1:
+        options.append("--multi_gpu")
+    return (str(bin_dir / "accelerate"), "launch", *options, *_MODULE, *arguments)
+
+
+def learner_env(recipe: LearnerRecipe, *, has_gpu: bool) -> dict[str, str]:
+    """What accelerate and DeepSpeed read from the environment."""
+    env = {} if has_gpu else {"ACCELERATE_USE_CPU": "true"}
+    if recipe.deepspeed is not None and not has_gpu:
+        env["DS_ACCELERATOR"] = "cpu"
+    if recipe.num_threads is not None:
+        env["OMP_NUM_THREADS"] = str(recipe.num_threads)
+    return env
+
+
+def has_gpu() -> bool:
+    """Whether an NVIDIA driver is there; torch is not asked, it would take seconds."""
+    return Path("/dev/nvidia0").exists() or shutil.which("nvidia-smi") is not None

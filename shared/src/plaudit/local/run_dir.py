@@ -1,0 +1,128 @@
+"""Run directories: made whole or not at all, listed, resumed."""
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from plaudit.config.recipe import dump_recipe, load_recipe
+from plaudit.errors import ConfigError
+from plaudit.report.files import read_summary
+from plaudit.schemas.recipe import Recipe
+from plaudit.schemas.run import Summary
+
+LATEST = "latest"
+_RECORD = "run.json"
+_PROGRESS = ("metrics.jsonl", "groups.jsonl", "checkpoints", "eval_before.json")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run as its directory tells it."""
+
+    path: Path
+    run_id: str
+    created_at: str
+
+    @property
+    def summary(self) -> Summary | None:
+        return read_summary(self.path)
+
+    @property
+    def log_dir(self) -> Path:
+        return self.path / "logs"
+
+    def recipe(self) -> Recipe:
+        return load_recipe(self.path / "recipe.toml")
+
+    def has_progress(self) -> bool:
+        """Whether anything was computed that a resumed run would go on from."""
+        return any((self.path / name).exists() for name in _PROGRESS)
+
+
+def new_run_path(recipe_name: str, runs_dir: Path) -> Path:
+    """`<runs dir>/<recipe>-<UTC time>`, told apart by a number within one second."""
+    time = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    path = runs_dir / f"{recipe_name}-{time}"
+    index = 2
+    while path.exists():
+        path = runs_dir / f"{recipe_name}-{time}-{index}"
+        index += 1
+    return path
+
+
+def check_new(path: Path) -> None:
+    """Raises ConfigError when there is something already where a run is to be made."""
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ConfigError(
+            f"--run-dir {path}: exists already.",
+            fix=f"choose another directory, or go on with that run: plaudit train --resume {path}",
+        )
+
+
+def create_run(path: Path, recipe: Recipe, argv: Sequence[str]) -> Run:
+    """Writes recipe.toml and run.json. Raises ConfigError when `path` exists."""
+    check_new(path)
+    path = path.absolute()
+    run = Run(path, path.name, datetime.now(UTC).isoformat(timespec="seconds"))
+    record = {"run_id": run.run_id, "created_at": run.created_at, "argv": list(argv)}
+    half = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        half.mkdir(parents=True)
+        (half / "recipe.toml").write_text(dump_recipe(recipe), encoding="utf-8")
+        (half / _RECORD).write_text(json.dumps(record, indent=2), encoding="utf-8")
+        half.replace(path)
+    except OSError as error:
+        shutil.rmtree(half, ignore_errors=True)
+        raise ConfigError(
+            f"--run-dir {path}: cannot be written: {error.strerror}.",
+            fix="free some space there, or choose another directory",
+        ) from error
+    return run
+
+
+def open_run(name: str, runs_dir: Path) -> Run:
+    """A run by its directory or by its name in `runs_dir`. Raises ConfigError when it is none."""
+    for path in (Path(name), runs_dir / name):
+        if (path / "recipe.toml").is_file() and (run := _read(path.resolve())) is not None:
+            return run
+    known = ", ".join(run.path.name for run in list_runs(runs_dir)[:5])
+    raise ConfigError(
+        f"{name!r} is not a run: neither {Path(name).absolute()} nor {runs_dir / name} has a "
+        "recipe.toml and a run.json.",
+        fix=f"choose one of: {known}" if known else f"there is no run in {runs_dir.absolute()} yet",
+    )
+
+
+def list_runs(runs_dir: Path) -> list[Run]:
+    """The newest first."""
+    found = [
+        run
+        for path in (runs_dir.iterdir() if runs_dir.is_dir() else [])
+        if not path.is_symlink() and path.is_dir() and (run := _read(path)) is not None
+    ]
+    return sorted(found, key=lambda run: run.created_at, reverse=True)
+
+
+def point_latest_at(run: Run) -> None:
+    """`latest` beside the run. Something else of that name is left alone."""
+    link = run.path.parent / LATEST
+    if link.exists() and not link.is_symlink():
+        return
+    half = link.with_name(f".{LATEST}.{os.getpid()}.tmp")
+    with suppress(OSError):
+        half.unlink(missing_ok=True)
+        half.symlink_to(run.path.name)
+        half.replace(link)
+
+
+def _read(path: Path) -> Run | None:
+    try:
+        record = json.loads((path / _RECORD).read_text(encoding="utf-8"))
+        return Run(path, str(record["run_id"]), str(record.get("created_at", "")))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

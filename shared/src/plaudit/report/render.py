@@ -1,0 +1,59 @@
+"""report.html: one self-contained file, no script, no network, everything from models escaped."""
+
+import os
+from importlib import resources
+from pathlib import Path
+
+import jinja2
+
+from plaudit.report import data
+from plaudit.report.charts import number
+from plaudit.report.files import RunFiles, read_run
+
+REPORT_NAME = "report.html"
+
+
+def write_report(run_dir: Path) -> Path:
+    """Renders the report of whatever the run has written so far; replaces the last one whole."""
+    target = run_dir / REPORT_NAME
+    temporary = target.with_suffix(f".{os.getpid()}.tmp")
+    temporary.write_text(render_report(read_run(run_dir)), encoding="utf-8")
+    temporary.replace(target)
+    return target
+
+
+def render_report(files: RunFiles) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_template),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = _number_or_dash
+    environment.filters["visible"] = data.visible
+    charts = [
+        data.reward_chart(files),
+        data.accuracy_chart(files),
+        data.staleness_chart(files),
+        data.time_chart(files),
+        data.policy_chart(files),
+    ]
+    return environment.get_template("report.html.j2").render(
+        run_id=data.visible(files.run.get("run_id", files.path.name)),
+        created_at=data.visible(files.run.get("created_at", "")),
+        summary=files.summary,
+        charts=[chart for chart in charts if chart is not None],
+        stages=data.stage_rows(files),
+        samples=data.sample_rows(files),
+        recipe=files.recipe,
+        problems=files.problems,
+    )
+
+
+def _template(name: str) -> str:
+    return (resources.files("plaudit.report") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _number_or_dash(value: float | None) -> str:
+    return "-" if value is None else number(value)

@@ -1,0 +1,22 @@
+"""What every HTTP service and every worker process has."""
+
+from plaudit.service.app import create_app
+from plaudit.service.body import idempotency_key, json_docs, json_response, read_model
+from plaudit.service.exit import guard
+from plaudit.service.jobs import JobVerb, add_job_routes, job_id_of
+from plaudit.service.server import serve
+from plaudit.service.worker import run_worker
+
+__all__ = [
+    "JobVerb",
+    "add_job_routes",
+    "create_app",
+    "guard",
+    "idempotency_key",
+    "job_id_of",
+    "json_docs",
+    "json_response",
+    "read_model",
+    "run_worker",
+    "serve",
+]

@@ -1,0 +1,65 @@
+"""Every service's FastAPI app, built the same way."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+
+import plaudit
+from plaudit.config.settings import ServiceSettings
+from plaudit.service.auth import BearerAuth
+from plaudit.service.health import Check, Readiness, add_health_routes
+from plaudit.service.middleware import Chassis
+from plaudit.service.openapi import use_openapi
+from plaudit.service.problems import add_problem_handlers
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Any]]
+
+
+def create_app(
+    name: str,
+    settings: ServiceSettings,
+    lifespan: Lifespan | None = None,
+    checks: Mapping[str, Check] | None = None,
+) -> FastAPI:
+    """An app with health, metrics, auth, limits and problem documents; add routes to it.
+
+    `lifespan(app)` opens what the handlers need and puts it on `app.state`; what it yields is not
+    used. `app.state.draining` is an Event, set when the server begins to shut down.
+    """
+    draining = asyncio.Event()
+    app = FastAPI(
+        title=f"plaudit-{name}",
+        version=plaudit.__version__,
+        lifespan=lifespan or nothing_to_open,
+        redoc_url=None,
+        separate_input_output_schemas=False,
+    )
+    app.state.draining = draining
+    app.state.settings = settings
+    app.add_middleware(
+        Chassis,
+        name=name,
+        auth=BearerAuth(settings.api_keys),
+        loopback_only=settings.is_loopback() and not is_open(settings),
+        max_body_bytes=settings.max_body_bytes,
+        body_timeout_s=settings.body_timeout_s,
+        max_concurrent_requests=settings.max_concurrent_requests,
+        draining=draining,
+    )
+    add_problem_handlers(app)
+    add_health_routes(app, Readiness(checks or {}, draining))
+    use_openapi(app)
+    return app
+
+
+def is_open(settings: ServiceSettings) -> bool:
+    """Keys protect the service, or somebody chose that nothing does."""
+    return bool(settings.api_keys) or settings.allow_unauthenticated
+
+
+@asynccontextmanager
+async def nothing_to_open(app: FastAPI) -> AsyncIterator[None]:
+    yield

@@ -1,0 +1,226 @@
+"""One ASGI layer around every request.
+
+Request id, trace, host check, auth, concurrency bound, body limit, metrics, and the last line of
+defence against exceptions. One class and no copies, because every group passes here many times.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+from prometheus_client import Counter, Gauge, Histogram
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from plaudit.errors import BodyTooLarge, PlauditError, QueueFull, Rejected, Unavailable
+from plaudit.service.auth import OPEN_PATHS, BearerAuth, check_loopback_host
+from plaudit.service.problems import internal_problem, problem_of, problem_response
+from plaudit.telemetry.logging import get_logger
+from plaudit.telemetry.metrics import counter, gauge, histogram
+from plaudit.telemetry.trace import bind, continue_trace, new_id, unbind
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:/-]{1,128}")
+METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"})
+
+REQUESTS = counter(
+    "plaudit_http_requests_total",
+    "Requests answered, by route template and status class.",
+    ("service", "method", "route", "status"),
+)
+DURATION = histogram(
+    "plaudit_http_request_duration_seconds",
+    "Time from the request's headers to the end of its answer.",
+    ("service", "method", "route"),
+)
+IN_PROGRESS = gauge(
+    "plaudit_http_requests_in_progress", "Requests being answered now.", ("service",)
+)
+
+log = get_logger(__name__)
+
+
+class BodyTimeout(Rejected):
+    status = 408
+
+
+class Chassis:
+    """`draining` is shared with the server: set while it shuts down."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        name: str,
+        auth: BearerAuth,
+        loopback_only: bool,
+        max_body_bytes: int,
+        body_timeout_s: float,
+        max_concurrent_requests: int,
+        draining: asyncio.Event,
+    ) -> None:
+        self.app = app
+        self.name = name
+        self.auth = auth
+        self.loopback_only = loopback_only
+        self.max_body_bytes = max_body_bytes
+        self.body_timeout_s = body_timeout_s
+        self.max_concurrent_requests = max_concurrent_requests
+        self.draining = draining
+        self.in_progress: Gauge = IN_PROGRESS.labels(name)
+        self.num_in_progress = 0
+        self.children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        request_id = request_id_of(headers)
+        tokens = bind(continue_trace(text_of(headers.get(b"traceparent"))), request_id)
+        response = Responder(send, request_id)
+        self.num_in_progress += 1
+        try:
+            self.check(scope["path"], headers)
+            body = BodyLimit(receive, self.max_body_bytes, self.body_timeout_s, headers)
+            await self.app(scope, body, response)
+        except PlauditError as error:
+            await response.fail(scope, error)
+        except asyncio.CancelledError:
+            if self.draining.is_set():
+                await response.fail(scope, Unavailable("The service is shutting down."))
+            raise
+        except Exception as error:  # why: the last line of defence; logged, answered as a problem.
+            log.error("unforeseen_error", path=scope["path"], exc_info=error)
+            await response.fail(scope, None)
+        finally:
+            self.num_in_progress -= 1
+            self.observe(scope, response.status, time.perf_counter() - started)
+            unbind(tokens)
+
+    def check(self, path: str, headers: Mapping[bytes, bytes]) -> None:
+        """Everything that can be refused before a byte of the body is read."""
+        if path in OPEN_PATHS:
+            return
+        if self.loopback_only:
+            check_loopback_host(headers.get(b"host"))
+        self.auth.check(headers.get(b"authorization"))
+        if self.num_in_progress > self.max_concurrent_requests:
+            raise QueueFull(
+                f"{self.name} is answering max_concurrent_requests = "
+                f"{self.max_concurrent_requests} requests already.",
+                retry_after_s=1.0,
+            )
+
+    def observe(self, scope: Scope, status: int, seconds: float) -> None:
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        route: str = getattr(scope.get("route"), "path", "unmatched")
+        key = (method, route, status // 100)
+        child = self.children.get(key)
+        if child is None:
+            child = (
+                REQUESTS.labels(self.name, method, route, f"{status // 100}xx"),
+                DURATION.labels(self.name, method, route),
+            )
+            self.children[key] = child
+        child[0].inc()
+        child[1].observe(seconds)
+        self.in_progress.set(self.num_in_progress)
+
+
+class Responder:
+    """The `send` of one request: adds X-Request-ID, remembers the status."""
+
+    __slots__ = ("request_id", "send", "status")
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self.send = send
+        self.request_id = request_id
+        self.status = 0
+
+    async def __call__(self, message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [
+                *message.get("headers", ()),
+                (b"x-request-id", self.request_id.encode()),
+            ]
+        await self.send(message)
+
+    async def fail(self, scope: Scope, error: PlauditError | None) -> None:
+        """Answers with a problem, unless an answer has begun; None is an unforeseen error."""
+        if self.status:
+            # why: half an answer went out; only a broken connection tells the caller so.
+            raise ConnectionAbortedError("failed after the answer had begun") from error
+        problem = internal_problem() if error is None else problem_of(error)
+        response = problem_response(problem)
+        if problem.status == BodyTooLarge.status:
+            response.headers["connection"] = "close"
+        await response(scope, no_receive, self)
+
+
+class BodyLimit:
+    """The `receive` of one request: counts bytes, whatever Content-Length says, and has a deadline.
+
+    Raises:
+        BodyTooLarge, BodyTimeout: out of the handler's own read.
+    """
+
+    __slots__ = ("complete", "deadline", "max_bytes", "num_bytes", "receive", "timeout_s")
+
+    def __init__(
+        self, receive: Receive, max_bytes: int, timeout_s: float, headers: Mapping[bytes, bytes]
+    ) -> None:
+        self.receive = receive
+        self.max_bytes = max_bytes
+        self.timeout_s = timeout_s
+        self.num_bytes = 0
+        self.deadline = 0.0
+        self.complete = False
+        declared = headers.get(b"content-length")
+        if declared is not None and declared.isdigit() and int(declared) > max_bytes:
+            raise self.too_large()
+
+    async def __call__(self) -> Message:
+        if self.complete:
+            return await self.receive()
+        loop = asyncio.get_running_loop()
+        self.deadline = self.deadline or loop.time() + self.timeout_s
+        try:
+            async with asyncio.timeout_at(self.deadline):
+                message = await self.receive()
+        except TimeoutError:
+            raise BodyTimeout(
+                f"The request's body had not arrived after body_timeout_s = {self.timeout_s:g} s."
+            ) from None
+        self.count(message)
+        return message
+
+    def count(self, message: Message) -> None:
+        self.num_bytes += len(message.get("body", b""))
+        self.complete = not message.get("more_body", False)
+        if self.num_bytes > self.max_bytes:
+            raise self.too_large()
+
+    def too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(
+            f"The request's body is larger than max_body_bytes = {self.max_bytes}.",
+            fix="send fewer groups per request, or raise max_body_bytes.",
+        )
+
+
+async def no_receive() -> Message:
+    return {"type": "http.disconnect"}
+
+
+def request_id_of(headers: Mapping[bytes, bytes]) -> str:
+    """The caller's X-Request-ID when it is harmless, else a new one."""
+    given = text_of(headers.get(b"x-request-id"))
+    if given is not None and REQUEST_ID.fullmatch(given):
+        return given
+    return new_id(16)
+
+
+def text_of(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")

@@ -1,0 +1,50 @@
+"""Length and repetition at their edges."""
+
+import time
+from typing import Any
+
+import pytest
+
+FOUR = {"answer": "4"}
+
+
+async def test_statistics_are_those_of_the_group(score: Any, group: Any) -> None:
+    alone = await score("length", group("4", "4", tokens=[10, 20], **FOUR))
+    assert alone == [0.5, -0.5]
+
+
+async def test_null_exactly_where_accuracy_is_null(score: Any, group: Any) -> None:
+    hostile = r"\boxed{10^{10^{10}}}"
+    values = await score("length", group("4", hostile, "5", tokens=[10, 20, 30], **FOUR))
+    assert (values[0], values[2]) == (0.5, -0.5)
+    assert "exponent" in values[1]
+
+
+async def test_all_equal_and_none_correct(score: Any, group: Any) -> None:
+    assert await score("length", group("5", "5", tokens=[7, 7], **FOUR)) == [0.0, 0.0]
+    assert await score("length", group("5", "6", tokens=[7, 8], **FOUR)) == [0.0, -0.5]
+
+
+@pytest.mark.parametrize("unit", ["tokens", "characters"])
+async def test_the_unit_is_the_one_asked_for(score: Any, group: Any, unit: str) -> None:
+    values = await score("length", group("4", "It is 4", tokens=[9, 3], **FOUR), unit=unit)
+    assert values == ([-0.5, 0.5] if unit == "tokens" else [0.5, -0.5])
+
+
+@pytest.mark.parametrize(
+    ("size", "text", "value"),
+    [(1, "a a a a", -0.75), (4, "a a a a", 0.0), (2, "a  a\n\ta A", -2 / 3), (64, "a " * 64, 0.0)],
+)
+async def test_repetition_counts_ngrams_of_words(
+    score: Any, group: Any, size: int, text: str, value: float
+) -> None:
+    [found] = await score("repetition", group(text), ngram_size=size)
+    assert found == pytest.approx(value)
+    assert str(found) != "-0.0"
+
+
+async def test_repetition_of_a_huge_text_is_quick(score: Any, group: Any) -> None:
+    started = time.perf_counter()
+    [value] = await score("repetition", group("la " * 300_000))
+    assert value == pytest.approx(-1.0, abs=1e-4)
+    assert time.perf_counter() - started < 2

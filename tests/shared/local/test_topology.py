@@ -1,0 +1,143 @@
+"""Which processes make which services, from where, with which settings."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from plaudit.errors import ConfigError
+from plaudit.local.environment import Environment
+from plaudit.local.learner import learner_command, learner_env
+from plaudit.local.preflight import local_services, needed_services
+from plaudit.local.services import Model, Topology, training_specs, with_needs
+from plaudit.schemas.recipe import JudgeRecipe, LearnerRecipe, Recipe, RewardRecipe
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """A Python with all console scripts beside it."""
+    (tmp_path / "bin").mkdir()
+    for name in ("python", *(f"plaudit-{s}" for s in ("rollout", "reward", "judge", "sandbox"))):
+        (tmp_path / "bin" / name).touch()
+    (tmp_path / "bin" / "plaudit-trainer").touch()
+    return tmp_path / "bin" / "python"
+
+
+def environment(python: Path, **variables: str) -> Environment:
+    variables = {"PLAUDIT_ROLLOUT_PYTHON": str(python), **variables}
+    return Environment(variables, python, document={})
+
+
+def test_the_judge_brings_the_rollout_service_and_reward_brings_nothing() -> None:
+    assert with_needs(["judge"]) == ("rollout", "judge")
+    assert with_needs(["reward"]) == ("reward",)
+    assert with_needs([]) == ("rollout", "reward", "judge", "sandbox")
+
+
+def test_replicas_have_engines_ports_and_workers_of_their_own(installed: Path) -> None:
+    topology = Topology(
+        environment(installed), ("rollout", "judge"), model=Model("/m"), num_replicas=2
+    )
+    specs = {spec.name: spec for spec in topology.specs()}
+    assert [specs[f"engine-{i}"].env["PLAUDIT_ROLLOUT_ENGINE_PORT"] for i in (0, 1)] == [
+        "8201",
+        "8202",
+    ]
+    assert specs["rollout-1"].depends_on == ("engine-1",)
+    engines = json.loads(specs["judge-self"].env["PLAUDIT_JUDGE_ENGINE_URLS"])
+    assert engines == ["http://127.0.0.1:8201", "http://127.0.0.1:8202"]
+    assert {use.port for use in topology.ports()} == {8101, 8103, 8201, 8202}
+
+
+def test_variables_meant_for_the_launcher_do_not_reach_the_services(installed: Path) -> None:
+    for spec in Topology(environment(installed), ("reward",)).specs():
+        assert "PLAUDIT_ROLLOUT_PYTHON" in spec.without_env
+
+
+def test_the_code_pool_runs_only_where_there_is_a_sandbox(installed: Path) -> None:
+    def names(env: Environment, *services: str) -> list[str]:
+        return [spec.name for spec in Topology(env, services).specs()]
+
+    assert "reward-code" not in names(environment(installed), "reward")
+    assert "reward-code" in names(environment(installed), "reward", "sandbox")
+    elsewhere = environment(installed, PLAUDIT_SANDBOX_URL="http://sandbox:8104")
+    assert "reward-code" in names(elsewhere, "reward")
+
+
+def test_a_recipe_needs_just_the_services_that_its_groups_pass(installed: Path) -> None:
+    plain = Recipe(name="a", rewards=[RewardRecipe(name="accuracy")])
+    code = Recipe(name="a", rewards=[RewardRecipe(name="code")], judge=JudgeRecipe())
+    assert needed_services(plain) == ("rollout", "reward")
+    assert needed_services(code) == ("rollout", "reward", "sandbox", "judge")
+    elsewhere = environment(installed, PLAUDIT_JUDGE_URL="http://judge:8103")
+    assert local_services(code, elsewhere) == ("rollout", "reward", "sandbox")
+
+
+def test_the_trainer_finds_the_services_and_the_redis_that_were_started(installed: Path) -> None:
+    topology = Topology(environment(installed, PLAUDIT_REWARD_PORT="9000"), ("reward",))
+    specs = topology.specs()
+    conductor, learner = training_specs(
+        topology.environment, Path("/run"), specs, ("learner",), {"A": "b"}
+    )
+    assert conductor.env["PLAUDIT_REWARD_URL"] == "http://127.0.0.1:9000"
+    assert conductor.depends_on == ("reward",)
+    assert learner.env["A"] == "b" and learner.restart == "on_failure"
+
+
+def test_the_trainer_is_told_of_a_redis_that_runs_already(installed: Path) -> None:
+    specs = training_specs(environment(installed), Path("/run"), [], ("learner",), {}, "unix:///r")
+    assert {spec.env["PLAUDIT_REDIS_URL"] for spec in specs} == {"unix:///r"}
+
+
+def test_what_is_not_installed_is_told_with_the_command_that_installs_it(tmp_path: Path) -> None:
+    lone = environment(tmp_path / "python")
+    with pytest.raises(ConfigError, match="make setup"):
+        lone.command("nonsense")
+    with pytest.raises(ConfigError, match="no such file"):
+        lone.rollout_python()
+
+
+@pytest.mark.parametrize("port", ["http", "0", "65536", "-1"])
+def test_a_port_that_is_none_names_the_setting(installed: Path, port: str) -> None:
+    with pytest.raises(ConfigError, match=f"PLAUDIT_REWARD_PORT='{port}'"):
+        environment(installed, PLAUDIT_REWARD_PORT=port).port("reward")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "gpu", "expected"),
+    [
+        (LearnerRecipe(), False, "plaudit-trainer learner --run-dir /run"),
+        (LearnerRecipe(), True, "plaudit-trainer learner --run-dir /run"),
+        (
+            LearnerRecipe(num_processes=2),
+            False,
+            "torchrun --standalone --nproc_per_node=2 -m plaudit_trainer.learner --run-dir /run",
+        ),
+        (
+            LearnerRecipe(num_processes=2),
+            True,
+            "accelerate launch --num_processes=2 --multi_gpu -m plaudit_trainer.learner"
+            " --run-dir /run",
+        ),
+        (
+            LearnerRecipe(num_processes=2, deepspeed="/z.json"),
+            True,
+            "accelerate launch --num_processes=2 --use_deepspeed --deepspeed_config_file=/z.json"
+            " -m plaudit_trainer.learner --run-dir /run",
+        ),
+    ],
+)
+def test_the_learner_is_launched_as_the_recipe_says(
+    installed: Path, recipe: LearnerRecipe, gpu: bool, expected: str
+) -> None:
+    argv = learner_command(environment(installed), recipe, Path("/run"), has_gpu=gpu)
+    assert " ".join(argv) == f"{installed.parent}/{expected}"
+
+
+def test_deepspeed_on_cpu_is_told_so() -> None:
+    env = learner_env(LearnerRecipe(deepspeed="/z.json", num_threads=1), has_gpu=False)
+    assert env == {
+        "ACCELERATE_USE_CPU": "true",
+        "DS_ACCELERATOR": "cpu",
+        "OMP_NUM_THREADS": "1",
+    }

@@ -1,0 +1,77 @@
+"""Padding: everything that was put in can be read back, and nothing else is unmasked."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plaudit.errors import ConfigError
+from plaudit_trainer.learner.batch import Row, pad_rows
+from plaudit_trainer.learner.chunks import MIN_ROWS, forward_in_chunks, plan_chunks
+from plaudit_trainer.learner.feed import share
+
+PAD = 0
+IDS = st.integers(1, 99)
+
+
+@st.composite
+def rows(draw):
+    completion = draw(st.lists(IDS, max_size=9))
+    return Row(
+        prompt_ids=draw(st.lists(IDS, min_size=1, max_size=9)),
+        completion_ids=completion,
+        logprobs=[-float(token) for token in completion],
+        advantage=draw(st.floats(-3, 3, width=32)),
+        is_masked=draw(st.booleans()),
+    )
+
+
+@given(st.lists(rows(), min_size=1, max_size=6))
+def test_rows_survive_padding(batch: list[Row]):
+    tensors = pad_rows(batch, PAD)
+    assert tensors.prompt_ids_BP.shape[1] == max(len(row.prompt_ids) for row in batch)
+    for index, row in enumerate(batch):
+        prompt_mask = tensors.prompt_mask_BP[index].bool()
+        length = len(row.completion_ids)
+        assert tensors.prompt_ids_BP[index, prompt_mask].tolist() == row.prompt_ids
+        assert tensors.prompt_ids_BP[index, -1] == row.prompt_ids[-1]
+        assert tensors.completion_ids_BC[index, :length].tolist() == row.completion_ids
+        assert tensors.logprobs_BC[index, :length].tolist() == row.logprobs
+        assert tensors.completion_mask_BC[index].sum() == (0 if row.is_masked else length)
+        assert tensors.completion_mask_BC[index, length:].sum() == 0
+        assert tensors.advantages_B[index].item() == row.advantage
+
+
+def test_completions_are_shared_in_equal_contiguous_parts():
+    batch = [Row([1], [n], [0.0], 0.0) for n in range(6)]
+    assert [*share(batch, 0, 2), *share(batch, 1, 2)] == batch
+    with pytest.raises(ConfigError, match=r"learner\.num_processes = 4"):
+        share(batch, 0, 4)
+
+
+@given(st.lists(rows(), min_size=1, max_size=3 * MIN_ROWS))
+def test_a_forward_pass_in_chunks_gives_what_one_pass_gives(batch: list[Row]):
+    tensors = pad_rows(batch, PAD)
+    ids = torch.cat([tensors.prompt_ids_BP, tensors.completion_ids_BC], dim=1)
+    mask = torch.cat([tensors.prompt_mask_BP, tensors.completion_mask_BC], dim=1)
+    width = tensors.completion_ids_BC.size(1)
+    whole = running_sums(ids, mask, width)
+    found = forward_in_chunks(running_sums, ids, mask, width)
+    torch.testing.assert_close(found, whole)
+
+
+def test_chunks_cut_what_their_rows_do_not_use():
+    short = [Row([5] * 2, [5] * 3, [0.0] * 3, 0.0)] * MIN_ROWS
+    long = [Row([5] * 40, [5] * 30, [0.0] * 30, 0.0)] * MIN_ROWS
+    tensors = pad_rows([*long, *short], PAD)
+    mask = torch.cat([tensors.prompt_mask_BP, tensors.completion_mask_BC], dim=1)
+    first, second = plan_chunks(mask, 30)
+    assert (first.first_column, first.num_completion_columns) == (38, 3)
+    assert (second.first_column, second.num_completion_columns) == (0, 30)
+    assert sorted(first.rows.tolist()) == list(range(MIN_ROWS, 2 * MIN_ROWS))
+
+
+def running_sums(ids, mask, width):
+    """Causal, and blind to padding, as a language model's log-probabilities are."""
+    values = (ids * mask).cumsum(dim=1)[:, -width:] * mask[:, -width:]
+    return values, -values

@@ -1,0 +1,87 @@
+"""Two processes, and DeepSpeed, on CPU."""
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+ZERO_2 = {
+    "zero_optimization": {"stage": 2},
+    "train_micro_batch_size_per_gpu": "auto",
+    "gradient_accumulation_steps": "auto",
+    "gradient_clipping": "auto",
+}
+SCRIPTS = Path(sys.executable).parent
+TORCHRUN = (str(SCRIPTS / "torchrun"), "--standalone", "--nproc_per_node=2")
+ACCELERATE = (str(SCRIPTS / "accelerate"), "launch")
+
+pytestmark = pytest.mark.timeout(180)
+
+
+def weights(run_dir: Path) -> dict[str, torch.Tensor]:
+    return load_file(run_dir / "final" / "model.safetensors")
+
+
+def wait_until(condition) -> None:
+    deadline_s = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
+
+
+def assert_close(found: Path, expected: Path) -> None:
+    for name, tensor in weights(expected).items():
+        torch.testing.assert_close(weights(found)[name], tensor, atol=1e-5, rtol=0, msg=name)
+
+
+@pytest.fixture
+def one_process(train_here, ledger, make_recipe, make_group, make_run_dir) -> Path:
+    """What a single process without DeepSpeed learns from the same groups."""
+    run_dir = make_run_dir(recipe_of_three_steps(make_recipe), "one")
+    ledger.fill([make_group(number) for number in range(6)])
+    train_here(run_dir)
+    ledger.client.flushall()
+    return run_dir
+
+
+def recipe_of_three_steps(make_recipe, **learner):
+    return make_recipe(budget={"steps": 3}, method={"learning_rate": 1e-3}, learner=learner)
+
+
+def test_two_processes_learn_what_one_learns(
+    one_process, learner, ledger, make_recipe, make_group, make_run_dir
+):
+    two = make_run_dir(recipe_of_three_steps(make_recipe, num_processes=2), "two")
+    ledger.fill([make_group(number) for number in range(6)])
+    code, output = learner.run(two, *ACCELERATE, "--multi_gpu", "--num_processes=2")
+    assert code == 0, output
+    assert_close(two, one_process)
+    ranks = [path.name for path in (two / "checkpoints" / "step-000003").glob("rng_state_*")]
+    assert sorted(ranks) == ["rng_state_0.pth", "rng_state_1.pth"], "two processes took part"
+    lines = (two / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["num_completions"] for line in lines] == [8, 8, 8]
+
+
+def test_deepspeed_zero_2_trains_and_resumes(
+    one_process, learner, ledger, make_recipe, make_group, make_run_dir, tmp_path
+):
+    config = tmp_path / "zero2.json"
+    config.write_text(json.dumps(ZERO_2))
+    recipe = recipe_of_three_steps(make_recipe, num_processes=2, deepspeed=str(config))
+    run_dir = make_run_dir(recipe, "zero2")
+    ledger.fill([make_group(number) for number in range(4)])
+    process = learner.start(run_dir, *TORCHRUN, DS_ACCELERATOR="cpu")
+    wait_until((run_dir / "checkpoints" / "step-000002" / "plaudit.json").is_file)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    ledger.fill([make_group(number) for number in (4, 5)])
+    code, output = learner.run(run_dir, *TORCHRUN, DS_ACCELERATOR="cpu")
+    assert code == 0, output
+    assert ledger.counts().trained == 6
+    assert_close(run_dir, one_process)
