@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx
 import pytest
 
 from plaudit.client import ClientOptions, SandboxClient
@@ -10,6 +11,8 @@ from plaudit.testing import free_port
 from plaudit_reward.registry import load_registry
 from plaudit_reward.rewards.code import last_block, normalised
 from plaudit_reward.scoring import Resources, Scorer
+
+RUNS = "plaudit_sandbox_runs_total{"
 
 
 def block(code: str) -> str:
@@ -53,12 +56,18 @@ async def test_each_test_counts_the_same(score: Any, group: Any) -> None:
     assert await score("code", group(*texts, tests=tests)) == [1.0, 0.5, 0.0]
 
 
-async def test_equal_programs_and_inputs_are_run_once(score: Any, group: Any) -> None:
-    """A program that prints a different number each time gets the same value everywhere."""
-    tests = [{"stdin": "", "stdout": "0"}, {"stdin": "", "stdout": "1"}]
-    text = block("import time; print(time.time_ns() % 2)")
-    values = await score("code", group(*[text] * 20, tests=tests))
-    assert values == [0.5] * 20
+async def test_equal_programs_and_inputs_are_run_once(
+    score: Any, group: Any, sandbox_url: str
+) -> None:
+    tests = [
+        {"stdin": "", "stdout": "0"},
+        {"stdin": "", "stdout": "1"},
+        {"stdin": "x", "stdout": "0"},
+    ]
+    before = num_runs(sandbox_url)
+    values = await score("code", group(*[block("print(0)")] * 20, tests=tests))
+    assert values == [pytest.approx(2 / 3)] * 20
+    assert num_runs(sandbox_url) - before == 2
 
 
 @pytest.mark.parametrize(
@@ -98,6 +107,12 @@ async def test_a_sandbox_that_is_down_is_null_and_retryable(group: Any) -> None:
 )  # fmt: skip
 def test_the_last_closed_python_block_is_taken(text: str, code: str | None) -> None:
     assert last_block(text) == code
+
+
+def num_runs(sandbox_url: str) -> float:
+    """Programs that this sandbox has run."""
+    lines = httpx.get(f"{sandbox_url}/metrics").text.splitlines()
+    return sum(float(line.split()[1]) for line in lines if line.startswith(RUNS))
 
 
 def test_only_space_at_line_ends_and_final_newlines_are_ignored() -> None:

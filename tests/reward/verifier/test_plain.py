@@ -43,6 +43,9 @@ LIKELY = st.builds(
 @example("50", "It is $\\boxed{50}$ percent", "any")
 @example("5", "The final answer is 5 I hope \\boxed{6}", "any")
 @example("7", "The answer is 3, so 7", "any")
+@example("6", "\\boxed{6}, so the final answer is 5 I hope", "any")
+@example("7", "Answer: 5. So the answer is 7", "any")
+@example("10", "3 + 10", "any")
 @example("3", "an\N{LATIN SMALL LETTER LONG S}wer 3 and 4", "any")
 def test_agrees_with_math_verify(gold: str, text: str, extract: str) -> None:
     verdict = decide(gold, text, extract)

@@ -32,13 +32,13 @@ async def test_the_rest_of_the_batch_is_unaffected(pool: VerifierPool) -> None:
     assert scores == [float(n == 7) for n in range(30)]
 
 
-async def test_hostile_answers_do_not_hold_both_places(pool: VerifierPool) -> None:
-    slow = asyncio.create_task(pool.ask("5", [GIANT], "any"))
-    await asyncio.sleep(1.0)
-    started = time.monotonic()
-    assert await pool.ask("1/2", [r"$\frac{2}{4}$"], "any") == [1.0]
-    assert time.monotonic() - started < 1.2
-    await slow
+async def test_a_hostile_answer_holds_one_place_only() -> None:
+    async with VerifierPool(2, VerifierLimits(timeout_s=6)) as pool:
+        slow = asyncio.create_task(pool.ask("5", [GIANT], "any"))
+        await asyncio.sleep(1.0)
+        assert await pool.ask("1/2", [r"$\frac{2}{4}$"], "any") == [1.0]
+        assert not slow.done()
+        slow.cancel()
 
 
 async def test_a_killed_child_is_replaced_and_its_question_asked_again(

@@ -4,7 +4,7 @@ from io import StringIO
 
 from rich.console import Console, RenderableType
 
-from plaudit.cli.live import PlainView, render, status_line
+from plaudit.cli.live import LiveView, PlainView, render, status_line
 from plaudit.cli.output import summary_table
 from plaudit.schemas.policy import PolicyReplica
 from plaudit.schemas.run import Ledger, RunStatus, StageStatus, Summary, Waiting
@@ -95,3 +95,15 @@ def test_a_ledger_that_does_not_close_is_told_loudly() -> None:
         weight_updates=1,
     )
     assert "NOT CLOSED" in text_of(summary_table(summary))
+
+
+def test_the_live_view_draws_in_place_and_prints_events_above() -> None:
+    console = Console(file=StringIO(), width=120, force_terminal=True, color_system=None)
+    with LiveView(console) as view:
+        view.update(None, {})
+        view.update(status(), {})
+        view.event("learner was killed by signal 9\x1b[2J")
+    assert isinstance(console.file, StringIO)
+    shown = console.file.getvalue()
+    assert "step 12/80" in shown and "learner was killed by signal 9" in shown
+    assert "\x1b[2J" not in shown

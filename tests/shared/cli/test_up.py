@@ -35,9 +35,13 @@ def read_until(process: "subprocess.Popen[str]", text: str) -> str:
 
 def test_named_services_start_with_what_they_need_and_prefixed_logs(plaudit: Plaudit) -> None:
     process = plaudit.start("up", "judge")
-    output = read_until(process, "everything is ready")
-    for line in ("judge-self | judge worker", "rollout-0  | rollout worker"):
-        assert line in output, output
+    output = ""
+    for line in (
+        "judge-self | judge worker is at work",
+        "rollout-0  | rollout worker is at work",
+        "everything is ready",
+    ):
+        output += "" if line in output else read_until(process, line)
     assert "reward" not in output
     assert (
         "\njudge worker is at work\n"

@@ -1,16 +1,15 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
-
-JSON_HEAD = b"HTTP/1.1 %d X\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s"
+import structlog
 
 
 class RawServer:
     """Answers each request with the next scripted bytes; the last one is repeated.
 
-    None closes the connection without an answer. `after` closes it after an answer.
+    None closes the connection without an answer; `close_after` closes it after each answer.
     """
 
     def __init__(self, script: list[bytes | None], close_after: bool) -> None:
@@ -64,7 +63,9 @@ def scripted() -> Scripted:
     return serve_script
 
 
-@pytest.fixture
-def answer() -> Callable[[bytes], bytes]:
-    """A 200 with that JSON."""
-    return lambda body: JSON_HEAD % (200, len(body), body)
+@pytest.fixture(autouse=True)
+def plain_logging() -> Iterator[None]:
+    """Unconfigured, structlog draws tracebacks with all their locals, for seconds."""
+    structlog.configure(processors=[structlog.processors.JSONRenderer(default=repr)])
+    yield
+    structlog.reset_defaults()

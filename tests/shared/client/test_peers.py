@@ -19,6 +19,7 @@ from plaudit.errors import (
     Unauthorized,
     Unavailable,
 )
+from plaudit.schemas.judge import JudgeList, PairwiseRequest
 from plaudit.telemetry import current_traceparent, use_traceparent
 from plaudit.testing import free_port
 
@@ -87,10 +88,12 @@ def test_what_is_no_url_is_a_config_error_that_shows_no_password(url: str) -> No
 async def test_garbage_is_an_error_that_names_the_peer_and_what_was_wrong(
     scripted: Scripted, garbage: bytes, said: str
 ) -> None:
-    async with scripted(garbage, close_after=True) as server:
-        async with JudgeClient(server.url, FAST) as client:
-            with pytest.raises((Unavailable, Rejected)) as caught:
-                await client.judges()
+    async with (
+        scripted(garbage, close_after=True) as server,
+        JudgeClient(server.url, FAST) as client,
+    ):
+        with pytest.raises((Unavailable, Rejected)) as caught:
+            await client.judges()
     assert said in caught.value.message
     assert f"judge at {server.url}" in caught.value.message
     assert "\x1b" not in str(caught.value)
@@ -100,17 +103,17 @@ async def test_garbage_is_an_error_that_names_the_peer_and_what_was_wrong(
 
 
 async def test_garbage_once_and_an_answer_then_is_an_answer(scripted: Scripted) -> None:
-    async with scripted(b"\x00\xff\r\n\r\n", reply(200, LIST), close_after=True) as server:
-        async with JudgeClient(server.url, FAST) as client:
-            assert (await client.judges()).judges == []
+    async with (
+        scripted(b"\x00\xff\r\n\r\n", reply(200, LIST), close_after=True) as server,
+        JudgeClient(server.url, FAST) as client,
+    ):
+        assert (await client.judges()).judges == []
 
 
 @pytest.mark.parametrize("method", ["POST", "GET", "PUT"])
 async def test_a_kept_alive_connection_that_the_server_closed_is_replaced(
     scripted: Scripted, method: str
 ) -> None:
-    from plaudit.schemas.judge import JudgeList, PairwiseRequest
-
     request = PairwiseRequest(prompt=[], a="1", b="2")
     ok = reply(200, LIST)
     async with scripted(ok, None, ok) as server, JudgeClient(server.url, FAST) as client:
@@ -124,8 +127,6 @@ async def test_a_kept_alive_connection_that_the_server_closed_is_replaced(
 
 
 async def test_with_one_attempt_a_dead_connection_is_an_error(scripted: Scripted) -> None:
-    from plaudit.schemas.judge import PairwiseRequest
-
     options = FAST.model_copy(update={"max_attempts": 1})
     async with scripted(None) as server, JudgeClient(server.url, options) as client:
         with pytest.raises(Unavailable, match="closed the connection without an answer"):
@@ -178,14 +179,14 @@ async def test_hostile_details_are_harmless_to_print(scripted: Scripted) -> None
 
 async def test_the_key_is_sent_and_appears_nowhere_else(scripted: Scripted) -> None:
     options = FAST.model_copy(update={"api_key": SecretStr(KEY)})
-    async with scripted(reply(500, b"oops"), close_after=True) as server:
-        async with JudgeClient(server.url, options) as client:
-            with pytest.raises(Unavailable) as caught:
-                await client.judges()
-            shown = repr(client) + repr(options) + repr(client.options)
-    assert f"authorization: Bearer {KEY}".encode() in server.requests[0].lower().replace(
-        b"bearer", b"Bearer"
-    )
+    async with (
+        scripted(reply(500, b"oops"), close_after=True) as server,
+        JudgeClient(server.url, options) as client,
+    ):
+        with pytest.raises(Unavailable) as caught:
+            await client.judges()
+        shown = repr(client) + repr(options) + repr(client.options)
+    assert f"authorization: bearer {KEY}".encode() in server.requests[0].lower()
     assert KEY not in shown + "".join(traceback.format_exception(caught.value))
 
 

@@ -165,8 +165,8 @@ class RunningLedger(LearnerLedger):
         self._admit_script(keys=script_keys(RUN_ID), args=[live, 10**6, len(groups), time.time()])
         for group in groups:
             payload = group.model_dump_json().encode()
-            made_ready = self._ready_script(keys=script_keys(RUN_ID), args=[group.group_id, payload])
-            assert made_ready, group.group_id
+            arguments = [group.group_id, payload]
+            assert self._ready_script(keys=script_keys(RUN_ID), args=arguments), group.group_id
 
     def states(self) -> dict[str, str]:
         found = self.client.hgetall(f"plaudit:run:{RUN_ID}:state")

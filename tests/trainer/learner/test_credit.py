@@ -16,9 +16,7 @@ GROUPS = st.lists(st.tuples(VALUES, VALUES), min_size=2, max_size=8)
 
 
 def scores(*columns: tuple[float | None, float | None]) -> list[CompletionScore]:
-    return [
-        CompletionScore(total=123.0, rewards={"accuracy": a, "format": f}) for a, f in columns
-    ]
+    return [CompletionScore(total=123.0, rewards={"accuracy": a, "format": f}) for a, f in columns]
 
 
 def test_advantages_are_those_of_trl():
@@ -102,9 +100,7 @@ def test_what_a_masked_completion_got_does_not_matter(group):
         return
     kept = [pair for pair, total in zip(group, credit.totals, strict=True) if total is not None]
     alone = assign_credit(scores(*kept), WEIGHTS, "group")
-    unmasked = [
-        a for a, t in zip(credit.advantages, credit.totals, strict=True) if t is not None
-    ]
+    unmasked = [a for a, t in zip(credit.advantages, credit.totals, strict=True) if t is not None]
     assert alone.advantages == pytest.approx(unmasked)
 
 

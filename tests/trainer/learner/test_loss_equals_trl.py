@@ -66,7 +66,12 @@ def test_loss_and_gradients_equal_stock_trl(
 
 def our_loss(recipe, groups, args, model_dir, tokenizer):
     trainer = LearnerTrainer(
-        load(model_dir), args, tokenizer, rows_of(recipe, groups), recipe.method.importance_sampling
+        load(model_dir),
+        args,
+        tokenizer,
+        rows_of(recipe, groups),
+        recipe.method.importance_sampling,
+        groups_per_step=len(groups),
     )
     return loss_and_gradients(trainer, [])
 
@@ -137,7 +142,7 @@ def load(model_dir):
 
 @pytest.fixture(scope="module")
 def make_engine_groups(make_group, model_dir):
-    """Groups whose engine log-probabilities are near the model's, so that ratios straddle the cap."""
+    """Groups whose engine log-probabilities are near the model's: ratios straddle the cap."""
 
     def make(count: int):
         model = load(model_dir)

@@ -11,7 +11,9 @@ from plaudit_trainer.learner.source import Batch, Taken
 
 
 def steps(run_dir) -> list[int]:
-    return [json.loads(line)["step"] for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+    return [
+        json.loads(line)["step"] for line in (run_dir / "metrics.jsonl").read_text().splitlines()
+    ]
 
 
 def test_steps_that_will_be_trained_again_are_cut_off(tmp_path):

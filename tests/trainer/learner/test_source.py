@@ -49,9 +49,7 @@ def test_a_stale_group_is_dropped_and_its_prompt_tried_again(claimed, make_recip
     assert claimed.client.lrange("plaudit:run:r:returned", 0, -1) == [b"0/0/1"]
 
 
-def test_staleness_is_that_of_the_oldest_token_and_never_negative(
-    claimed, make_recipe, make_group
-):
+def test_staleness_is_that_of_the_oldest_token_and_never_negative(claimed, make_recipe, make_group):
     claimed.fill([with_versions(make_group(0), 1, 2), with_versions(make_group(1), 3)])
     batch = GroupSource(claimed, make_recipe(), STEPS).take(2)
     assert [taken.staleness for taken in batch.groups] == [1, 0]
@@ -142,9 +140,7 @@ def test_a_wait_in_which_nothing_moves_ends_with_its_name(claimed, make_recipe, 
     assert not claimed.client.exists("plaudit:run:r:waiting")
 
 
-def test_an_endless_row_of_unfit_groups_ends_the_run(
-    claimed, make_recipe, make_group, monkeypatch
-):
+def test_an_endless_row_of_unfit_groups_ends_the_run(claimed, make_recipe, make_group, monkeypatch):
     monkeypatch.setattr(source_module, "MAX_DROPPED_PER_STEP", 2)
     recipe = make_recipe(method={"zero_variance": "replace"})
     claimed.fill([make_group(number, scores=equal_scores(1.0)) for number in range(8)])

@@ -3,7 +3,6 @@
 import hashlib
 import re
 
-_FENCE_CHARS = 16
 # Endpoints apply the chat template to plain text, so a control token inside an answer would be
 # read as the end of the user's turn. A space after the first character makes it ordinary text.
 _CONTROL_TOKEN = re.compile(
@@ -20,15 +19,15 @@ def defuse(text: str) -> str:
     return _CONTROL_TOKEN.sub(lambda match: match[0] + " ", text)
 
 
-def fence_for(*texts: str) -> str:
+def fence_for(*texts: str, num_chars: int = 16) -> str:
     """A delimiter that occurs in none of `texts`; equal texts give equal delimiters."""
     digest = hashlib.sha256()
     for text in texts:
         encoded = text.encode(errors="surrogatepass")
         digest.update(len(encoded).to_bytes(8))
         digest.update(encoded)
-    fence = digest.hexdigest()[:_FENCE_CHARS]
+    fence = digest.hexdigest()[:num_chars]
     while any(fence in text for text in texts):
         digest.update(b"again")
-        fence = digest.hexdigest()[:_FENCE_CHARS]
+        fence = digest.hexdigest()[:num_chars]
     return fence

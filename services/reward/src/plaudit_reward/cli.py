@@ -9,7 +9,6 @@ from plaudit.config import load_settings
 from plaudit.service import guard, run_worker, serve
 from plaudit_reward.app import build_app
 from plaudit_reward.settings import RewardSettings
-from plaudit_reward.worker import checked_pool, work
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -31,6 +30,9 @@ def worker(
     pool: Annotated[str, typer.Option(help="rules: in this process; code: through the sandbox.")],
 ) -> None:
     """Work on the queue of one pool of rewards. Start as many as you need."""
+    # The API does without the clients and processes that a worker needs.
+    from plaudit_reward.worker import checked_pool, work
+
     settings = load_settings(RewardSettings, "reward")
     name = checked_pool(pool)
 

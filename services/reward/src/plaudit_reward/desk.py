@@ -122,7 +122,7 @@ class Desk:
         if not record.finished:
             LATE_POOLS.labels(pool).inc()
             if not kept:
-                pass
+                await self.queues[pool].cancel(record.job_id)
         elif not kept or isinstance(answer, str) or answer.retryable:
             await self.queues[pool].forget([record.job_id])
 

@@ -23,6 +23,8 @@ from plaudit.schemas.rollout import RolloutGroup
 from plaudit_rollout.redis_client import redis_errors
 from plaudit_rollout.settings import RolloutSettings
 
+Argument = str | bytes | int
+
 _PRELUDE = """
 local open, results, due, consumer = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local time = redis.call('TIME')
@@ -118,7 +120,7 @@ class Board:
     async def finish(self, group: RolloutGroup) -> bool:
         """Whether this result is the one that will be delivered."""
         body = group.model_dump_json().encode()
-        arguments = [self._ttl_ms, group.group_id, body]
+        arguments: list[Argument] = [self._ttl_ms, group.group_id, body]
         return bool(await self._run(self._finish, group.run_id, arguments))
 
     async def lease(self, run_id: str, max_groups: int, consumer: str) -> list[bytes]:
@@ -128,7 +130,13 @@ class Board:
         """
         settings = self._settings
         lease_ms = round(settings.finished_lease_s * 1000)
-        arguments = [self._ttl_ms, consumer, lease_ms, max_groups, settings.max_response_bytes]
+        arguments: list[Argument] = [
+            self._ttl_ms,
+            consumer,
+            lease_ms,
+            max_groups,
+            settings.max_response_bytes,
+        ]
         found: list[bytes] = await self._run(self._lease, run_id, arguments)
         return found
 
@@ -136,7 +144,7 @@ class Board:
         """How many of them were finished and not acknowledged before."""
         return int(await self._run(self._ack, run_id, list(group_ids)))
 
-    async def _run(self, script: Any, run_id: str, arguments: Sequence[str | bytes | int]) -> Any:
+    async def _run(self, script: Any, run_id: str, arguments: Sequence[Argument]) -> Any:
         prefix = f"plaudit:rollout:run:{quote(run_id, safe=':')}:"
         keys = [prefix + name for name in ("open", "results", "due", "consumer")]
         with redis_errors():

@@ -39,7 +39,7 @@ class RolloutSettings(ServiceSettings):
     """No compilation and no CUDA graphs; when unset, only without a GPU."""
     engine_seed: int | None = None
     """Seed of the engine; when unset, a new one at each start, so that replicas differ."""
-    engine_arguments: list[str] = []
+    engine_arguments: list[str] = Field(default=[], max_length=256)
     """More arguments for vLLM's server, as a JSON list."""
     engine_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
     engine_host: str = "127.0.0.1"

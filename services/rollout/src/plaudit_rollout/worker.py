@@ -5,7 +5,7 @@ import os
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 
-from plaudit.errors import Unavailable
+from plaudit.errors import PlauditError, Unavailable
 from plaudit.queue import Lease, Worker, WorkQueue
 from plaudit_rollout.board import Board
 from plaudit_rollout.engine.client import EngineClient
@@ -22,7 +22,11 @@ _MAX_DEAD = 1000
 
 
 async def work(settings: RolloutSettings, stop: asyncio.Event) -> None:
-    """Until `stop`; what is unfinished then is handed back."""
+    """Until `stop`; what is unfinished then is handed back.
+
+    Raises:
+        Rejected: the engine is no vLLM with its development endpoints.
+    """
     async with AsyncExitStack() as stack:
         redis = connect(settings.redis_url)
         stack.push_async_callback(redis.aclose)
@@ -35,14 +39,17 @@ async def work(settings: RolloutSettings, stop: asyncio.Event) -> None:
         weights = Weights()
         follower = Follower(settings, engine, PolicyBoard(redis, settings.replica_ttl_s), weights)
         generator = Generator(settings, engine, weights, follower, Board(redis, settings))
-        async with asyncio.TaskGroup() as tasks:
-            helpers = [
-                tasks.create_task(follower.run()),
-                tasks.create_task(return_dead_forever(queue, generator)),
-            ]
-            await _generate(settings, queue, generator.handle, weights, stop)
-            for helper in helpers:
-                helper.cancel()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                helpers = [
+                    tasks.create_task(follower.run()),
+                    tasks.create_task(return_dead_forever(queue, generator)),
+                ]
+                await _generate(settings, queue, generator.handle, weights, stop)
+                for helper in helpers:
+                    helper.cancel()
+        except BaseExceptionGroup as errors:
+            raise _first(errors) from errors
 
 
 async def _generate(
@@ -69,6 +76,13 @@ async def _generate(
         finally:
             ended.set()
             await running
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error that people can act on, rather than the group around it."""
+    known = errors.subgroup(PlauditError) or errors
+    first = known.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 async def _first_of(*events: asyncio.Event) -> None:

@@ -94,7 +94,8 @@ def train(
     Everything about the run is in its directory: recipe.toml, metrics.jsonl, checkpoints,
     summary.json, report.html and the logs. Ctrl-C stops it; --resume goes on.
 
-    Exit code: 0 finished, 1 failed (or a check of --dry-run), 2 a setting is wrong, 130 stopped by Ctrl-C.
+    Exit code: 0 finished, 1 failed (or something is missing, with --dry-run), 2 a setting is
+    wrong, 130 stopped by Ctrl-C.
     """
     options = TrainOptions(up, replicas, as_json, quiet, runs_dir, run_dir)
     if (recipe is None) == (resume is None):
@@ -154,8 +155,8 @@ async def start_run(name: str, overrides: list[str], options: TrainOptions) -> N
     with directory_lock(run.path):
         try:
             await _conduct(run, recipe, environment, redis_url, interrupts, options)
-        except ConfigError as error:
-            training.discard_if_untouched(run, error)
+        except ConfigError:
+            training.discard_if_untouched(run)
             raise
 
 

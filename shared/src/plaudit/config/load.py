@@ -16,7 +16,15 @@ SERVICES = ("rollout", "reward", "judge", "sandbox", "trainer")
 PEER_KEYS = tuple(f"{service}_url" for service in SERVICES)
 SHARED_KEYS = ("redis_url", "api_key", "api_keys", "api_keys_file", "log_level", "log_format")
 """Keys that PLAUDIT_<KEY> or `[shared]` sets for all services at once."""
-OTHER_VARIABLES = ("PLAUDIT_CONFIG", "PLAUDIT_DEBUG")
+OTHER_VARIABLES = (
+    "PLAUDIT_CONFIG",
+    "PLAUDIT_DEBUG",
+    "PLAUDIT_STATE_DIR",
+    "PLAUDIT_CACHE_DIR",
+    "PLAUDIT_ROLLOUT_PYTHON",
+)
+"""Variables of the launcher, some of which look like a service's."""
+NEAR_MISS = 0.8
 
 S = TypeVar("S", bound=ServiceSettings)
 
@@ -130,7 +138,7 @@ def is_near_miss(name: str, shared: set[str]) -> bool:
     if not name.startswith("PLAUDIT_") or name.startswith(others):
         return False
     bare = {key.removeprefix("PLAUDIT_") for key in shared}
-    return nearest(name.removeprefix("PLAUDIT_"), bare) is not None
+    return nearest(name.removeprefix("PLAUDIT_"), bare, NEAR_MISS) is not None
 
 
 def add_key_file(values: dict[str, Any], problems: list[str]) -> None:
@@ -146,8 +154,11 @@ def add_key_file(values: dict[str, Any], problems: list[str]) -> None:
     keys = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
     if not keys:
         problems.append(f"api_keys_file = {path!r}: holds no key; write one per line")
-    own = ServiceSettings.split_keys(values.get("api_keys", []))
-    values["api_keys"] = [*(own if isinstance(own, list) else []), *keys]
+    try:
+        own = ServiceSettings.split_keys(values.get("api_keys", []))
+    except ValueError:
+        return  # why: validation tells it, together with everything else.
+    values["api_keys"] = [*own, *keys] if isinstance(own, list) else own
 
 
 def build(

@@ -12,9 +12,9 @@ from plaudit.telemetry.redact import redact_text
 MAX_VALUE_CHARS = 80
 
 
-def nearest(name: str, valid: Iterable[str]) -> str | None:
-    """The valid name that `name` was probably meant to be."""
-    close = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.5)
+def nearest(name: str, valid: Iterable[str], cutoff: float = 0.5) -> str | None:
+    """The valid name that `name` was probably meant to be; `cutoff` 1.0 is the same name."""
+    close = difflib.get_close_matches(name, list(valid), n=1, cutoff=cutoff)
     return close[0] if close else None
 
 

@@ -120,6 +120,15 @@ def point_latest_at(run: Run) -> None:
         half.replace(link)
 
 
+def restore_latest(runs_dir: Path) -> None:
+    """Points `latest` at the newest run again when what it pointed at is gone."""
+    link = runs_dir / LATEST
+    if link.is_symlink() and not link.exists():
+        link.unlink()
+        for run in list_runs(runs_dir)[:1]:
+            point_latest_at(run)
+
+
 def _read(path: Path) -> Run | None:
     try:
         record = json.loads((path / _RECORD).read_text(encoding="utf-8"))

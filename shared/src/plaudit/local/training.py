@@ -13,7 +13,7 @@ from plaudit.local.learner import has_gpu, learner_command, learner_env
 from plaudit.local.preflight import check_reward_names, local_services
 from plaudit.local.process import ProcessSpec
 from plaudit.local.redis import DIRECTORY, local_redis
-from plaudit.local.run_dir import Run
+from plaudit.local.run_dir import Run, restore_latest
 from plaudit.local.services import REWARD_API, Model, Topology, training_specs
 from plaudit.local.status import fetch_status
 from plaudit.local.supervisor import Process, Supervisor
@@ -163,7 +163,8 @@ def complete_summary(run: Run, restarts: dict[str, int], wall_s: float) -> None:
     half.replace(path)
 
 
-def discard_if_untouched(run: Run, error: ConfigError) -> None:
+def discard_if_untouched(run: Run) -> None:
     """A run that a wrong setting kept from starting leaves nothing behind."""
     if not run.has_progress():
         shutil.rmtree(run.path, ignore_errors=True)
+        restore_latest(run.path.parent)

@@ -19,6 +19,7 @@ from plaudit.errors import PlauditError
 from plaudit.queue.model import DeadJob, QueueStats
 from plaudit.queue.options import QueueOptions
 from plaudit.queue.queue import WorkQueue
+from plaudit.telemetry import escape_control
 
 T = TypeVar("T")
 
@@ -185,5 +186,5 @@ def _dead_table(jobs: list[DeadJob], with_payload: bool) -> Table:
         row = [job.job_id, job.lane, died, str(job.deliveries), str(len(job.payload)), last_line]
         if with_payload:
             row.append(job.payload.decode(errors="replace"))
-        table.add_row(*(escape(cell) for cell in row))
+        table.add_row(*(escape(escape_control(cell)) for cell in row))
     return table

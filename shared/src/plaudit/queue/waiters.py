@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from plaudit.errors import Unavailable
 from plaudit.queue.link import Link, backoff_s
 from plaudit.queue.model import JobRecord
+from plaudit.queue.tasks import cancel
 
 POLL_S = 1.0
 MAX_IDS_PER_CALL = 500
@@ -31,7 +32,8 @@ class Waiters:
         self._waiting: dict[str, set[Waiting]] = {}
         self._ended: set[str] = set()
         self._some_ended = asyncio.Event()
-        self._poll_now = asyncio.Event()
+        self._unchecked: set[str] = set()
+        self._check = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def wait(self, job_id: str, timeout_s: float) -> JobRecord | None:
@@ -41,7 +43,8 @@ class Waiters:
         future: Waiting = loop.create_future()
         timer = loop.call_later(timeout_s, _give_up, future)
         self._waiting.setdefault(job_id, set()).add(future)
-        self._note([job_id])  # it may have ended before
+        self._unchecked.add(job_id)  # it may have ended before
+        self._check.set()
         try:
             return await future
         finally:
@@ -50,10 +53,7 @@ class Waiters:
 
     async def aclose(self) -> None:
         for task in self._tasks:
-            task.cancel()
-        for task in self._tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+            await cancel(task)
         self._tasks.clear()
         for futures in self._waiting.values():
             for future in futures:
@@ -89,7 +89,8 @@ class Waiters:
                 if message is None:
                     continue
                 if message["type"] == "subscribe":
-                    self._poll_now.set()
+                    self._unchecked.update(self._waiting)
+                    self._check.set()
                 elif message["type"] == "message":
                     self._note(message["data"].decode().split("\n"))
 
@@ -99,19 +100,24 @@ class Waiters:
             self._some_ended.set()
 
     async def _poll(self) -> None:
+        clock = asyncio.get_running_loop().time
+        next_full = clock() + POLL_S
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(POLL_S):
-                    await self._poll_now.wait()
-            self._poll_now.clear()
-            job_ids = list(self._waiting)
-            for start in range(0, len(job_ids), MAX_IDS_PER_CALL):
-                with suppress(Unavailable):
-                    await self._poll_some(job_ids[start : start + MAX_IDS_PER_CALL])
+                async with asyncio.timeout_at(next_full):
+                    await self._check.wait()
+            self._check.clear()
+            job_ids, self._unchecked = self._unchecked, set()
+            if clock() >= next_full:
+                job_ids.update(self._waiting)
+                next_full = clock() + POLL_S
+            await self._note_ended([job_id for job_id in job_ids if job_id in self._waiting])
 
-    async def _poll_some(self, job_ids: Sequence[str]) -> None:
-        ended = await self._link.run("ended", job_ids)
-        self._note([job_id.decode() for job_id in ended])
+    async def _note_ended(self, job_ids: Sequence[str]) -> None:
+        for start in range(0, len(job_ids), MAX_IDS_PER_CALL):
+            with suppress(Unavailable):
+                ended = await self._link.run("ended", job_ids[start : start + MAX_IDS_PER_CALL])
+                self._note([job_id.decode() for job_id in ended])
 
     async def _deliver(self) -> None:
         while True:

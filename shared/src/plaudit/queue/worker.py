@@ -6,12 +6,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from time import monotonic
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from plaudit.errors import BodyTooLarge, Unavailable
 from plaudit.queue.limits import check_id
 from plaudit.queue.model import FailJob, Lease, RetryJob
 from plaudit.queue.queue import WorkQueue
+from plaudit.queue.tasks import cancel
 from plaudit.schemas.job import JobStatus
 from plaudit.telemetry import get_logger, use_traceparent
 
@@ -71,12 +72,12 @@ class Worker:
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait({leasing, renewing, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            await _cancelled(leasing)
+            await cancel(leasing)
             await self._wait_for_jobs(self._drain_timeout_s)
         finally:
             await self._hand_back()
             for task in (leasing, renewing, stopping):
-                await _cancelled(task)
+                await cancel(task)
         for task in (leasing, renewing):
             if not task.cancelled():
                 task.result()  # neither ends by itself but with an error
@@ -209,10 +210,3 @@ def _current_task() -> asyncio.Task[None]:
     task = asyncio.current_task()
     assert task is not None
     return task
-
-
-async def _cancelled(task: asyncio.Task[Any]) -> None:
-    """Cancels until it is heard: code below may swallow a cancellation that comes as it ends."""
-    while not task.done():
-        task.cancel()
-        await asyncio.wait({task}, timeout=0.1)

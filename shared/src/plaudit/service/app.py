@@ -35,6 +35,7 @@ def create_app(
         version=plaudit.__version__,
         lifespan=lifespan or nothing_to_open,
         redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
         separate_input_output_schemas=False,
     )
     app.state.draining = draining

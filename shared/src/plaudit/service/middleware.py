@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from plaudit.errors import BodyTooLarge, PlauditError, QueueFull, Rejected, Unavailable
@@ -21,6 +21,8 @@ from plaudit.telemetry.metrics import counter, gauge, histogram
 from plaudit.telemetry.trace import bind, continue_trace, new_id, unbind
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:/-]{1,128}")
+NO_ANSWER = 499
+"""The status counted when the caller went away before an answer began."""
 METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"})
 
 REQUESTS = counter(
@@ -67,13 +69,13 @@ class Chassis:
         self.body_timeout_s = body_timeout_s
         self.max_concurrent_requests = max_concurrent_requests
         self.draining = draining
-        self.in_progress: Gauge = IN_PROGRESS.labels(name)
         self.num_in_progress = 0
+        IN_PROGRESS.labels(name).set_function(lambda: self.num_in_progress)
         self.children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
+            await refuse_websocket(self.app, scope, receive, send)
             return
         started = time.perf_counter()
         headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -88,7 +90,7 @@ class Chassis:
         except PlauditError as error:
             await response.fail(scope, error)
         except asyncio.CancelledError:
-            if self.draining.is_set():
+            if self.draining.is_set() and not response.status:
                 await response.fail(scope, Unavailable("The service is shutting down."))
             raise
         except Exception as error:  # why: the last line of defence; logged, answered as a problem.
@@ -96,7 +98,7 @@ class Chassis:
             await response.fail(scope, None)
         finally:
             self.num_in_progress -= 1
-            self.observe(scope, response.status, time.perf_counter() - started)
+            self.observe(scope, response.status or NO_ANSWER, time.perf_counter() - started)
             unbind(tokens)
 
     def check(self, path: str, headers: Mapping[bytes, bytes]) -> None:
@@ -126,7 +128,6 @@ class Chassis:
             self.children[key] = child
         child[0].inc()
         child[1].observe(seconds)
-        self.in_progress.set(self.num_in_progress)
 
 
 class Responder:
@@ -208,6 +209,14 @@ class BodyLimit:
             f"The request's body is larger than max_body_bytes = {self.max_bytes}.",
             fix="send fewer groups per request, or raise max_body_bytes.",
         )
+
+
+async def refuse_websocket(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Only the lifespan passes; a WebSocket would pass by authentication."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+    else:
+        await app(scope, receive, send)
 
 
 async def no_receive() -> Message:

@@ -43,13 +43,13 @@ async def serve_until_signal(
 ) -> None:
     server = Server(app, settings)
     with stop_on_signals(server.stop):
-        await server.run(listener)
+        await server.serve_on(listener)
 
 
 class Server(uvicorn.Server):
     """uvicorn without its own signal handling; the app's lifespan runs around it.
 
-    A lifespan that raises is thus an ordinary exception of `run`, not a log line and exit code 3.
+    A lifespan that raises is thus an ordinary exception, not a log line and exit code 3.
     """
 
     def __init__(
@@ -90,7 +90,8 @@ class Server(uvicorn.Server):
         self.fastapi.state.draining.set()
         self.should_exit = True
 
-    async def run(self, listener: socket.socket) -> None:  # type: ignore[override]
+    async def serve_on(self, listener: socket.socket) -> None:
+        """From opening the lifespan to closing it; returns when `stop` was called."""
         host, port = listener.getsockname()[:2]
         async with self.fastapi.router.lifespan_context(self.fastapi):
             log.info("serving", url=f"http://{host}:{port}")

@@ -80,7 +80,7 @@ async def health_server(
     app.state.draining = stop
     with bind_socket(settings.host, settings.worker_port, "worker_port") as listener:
         server = Server(app, settings.model_copy(update={"drain_timeout_s": 1.0}))
-        serving = asyncio.create_task(server.run(listener))
+        serving = asyncio.create_task(server.serve_on(listener))
         try:
             yield
         finally:

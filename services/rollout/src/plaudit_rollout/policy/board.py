@@ -73,9 +73,7 @@ class PolicyBoard:
 
     async def report(self, report: ReplicaReport) -> None:
         with redis_errors():
-            await self._redis.hset(
-                _REPLICAS, report.replica.replica_id, report.model_dump_json()
-            )
+            await self._redis.hset(_REPLICAS, report.replica.replica_id, report.model_dump_json())
 
     async def leave(self, replica_id: str) -> None:
         with redis_errors():
@@ -126,7 +124,11 @@ class PolicyBoard:
     async def _set_newer(
         self, key: str, announcement: PolicyAnnouncement
     ) -> PolicyAnnouncement | None:
-        arguments = [announcement.model_dump_json(), announcement.run_id, announcement.version]
+        arguments: list[str | int] = [
+            announcement.model_dump_json(),
+            announcement.run_id,
+            announcement.version,
+        ]
         with redis_errors():
             return _announcement(await self._raise(keys=[key], args=arguments))
 
@@ -135,7 +137,7 @@ class PolicyBoard:
             return _announcement(await self._redis.get(key))
 
 
-def _announcement(raw: bytes | None) -> PolicyAnnouncement | None:
+def _announcement(raw: bytes | str | None) -> PolicyAnnouncement | None:
     return None if raw is None else PolicyAnnouncement.model_validate_json(raw)
 
 

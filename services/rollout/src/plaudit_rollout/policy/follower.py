@@ -5,6 +5,7 @@ Each step looks at the engine first: one that does not carry this worker's stamp
 """
 
 import asyncio
+import time
 from contextlib import suppress
 
 from plaudit.errors import Corrupt, Unavailable
@@ -18,6 +19,8 @@ from plaudit_rollout.policy.manifest import verify
 from plaudit_rollout.policy.presence import Presence, ReplicaState
 from plaudit_rollout.policy.weights import Epoch, Weights
 from plaudit_rollout.settings import RolloutSettings
+
+_WAITING_LOG_S = 10.0
 
 log = get_logger(__name__)
 
@@ -42,6 +45,7 @@ class Follower:
         self._refused: dict[PolicyAnnouncement, str] = {}
         """The last two, with the reason; they are not tried again."""
         self._announced: PolicyAnnouncement | None = None
+        self._logged_at = float("-inf")
         self._presence = Presence(settings.replica_name, board)
 
     async def run(self) -> None:
@@ -85,8 +89,9 @@ class Follower:
     async def _lost(self, error: Exception) -> None:
         if self._weights.life:
             log.warning("engine_lost", reason=str(error))
-        else:
+        elif time.monotonic() - self._logged_at > _WAITING_LOG_S:
             log.info("waiting_for_engine", url=self._settings.engine_url)
+            self._logged_at = time.monotonic()
         self._weights.lose()
         self._weights.life = ""
         self._serving = None

@@ -26,9 +26,7 @@ class Presence:
 
     def count_load(self, pause_s: float | None) -> None:
         num_loads = self.replica.num_loads + 1
-        self.replica = self.replica.model_copy(
-            update={"num_loads": num_loads, "pause_s": pause_s}
-        )
+        self.replica = self.replica.model_copy(update={"num_loads": num_loads, "pause_s": pause_s})
 
     async def tell(
         self, run_id: str | None, *, state: ReplicaState, version: int | None, error: str | None

@@ -48,6 +48,7 @@ class Lifecycle:
         if (await ledger.progress()).get("state") == "finished":
             return
         await ledger.clear_failure()
+        await ledger.set_progress(state="starting")
         loops = [self._policy.run, StallWatch(self._context).run]
         try:
             await self._until_done(self._phases, [*loops, self._events])

@@ -8,16 +8,18 @@ from plaudit.errors import ConfigError
 from plaudit.schemas.recipe import Recipe
 
 if TYPE_CHECKING:
-    from trl import GRPOConfig
+    from trl.trainer.grpo_config import GRPOConfig
 
 CISPO_CAP = 5.0
 """CISPO bounds the ratio itself by `epsilon_high`, for which GRPO's 0.2 makes no sense."""
 SCHEDULERS = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}
 
 
-def grpo_config(recipe: Recipe, run_dir: Path, *, has_gpu: bool, num_processes: int) -> "GRPOConfig":
+def grpo_config(
+    recipe: Recipe, run_dir: Path, *, has_gpu: bool, num_processes: int
+) -> "GRPOConfig":
     """Raises ConfigError when the recipe asks for what the loss or the processes cannot do."""
-    from trl import GRPOConfig
+    from trl.trainer.grpo_config import GRPOConfig
 
     _check_loss(recipe)
     method = recipe.method

@@ -1,7 +1,7 @@
 """Where a step's time goes."""
 
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,7 +10,7 @@ class StepClock:
     """Seconds by name since the last `drain`."""
 
     def __init__(self) -> None:
-        self._seconds: Counter[str] = Counter()
+        self._seconds: defaultdict[str, float] = defaultdict(float)
 
     @contextmanager
     def measure(self, name: str) -> Iterator[None]:

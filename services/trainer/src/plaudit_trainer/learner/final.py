@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 from plaudit_trainer.learner import disk
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
     from plaudit_trainer.learner.trainer import LearnerTrainer
 
 NAME = "final"
 
 
-def save_final(trainer: "LearnerTrainer", run_dir: Path, dtype: str) -> None:
+def save_final(
+    trainer: "LearnerTrainer", tokenizer: "PreTrainedTokenizerBase", run_dir: Path, dtype: str
+) -> None:
     """All ranks together. Raises ConfigError when the disk refuses."""
     import torch
 
@@ -25,4 +29,4 @@ def save_final(trainer: "LearnerTrainer", run_dir: Path, dtype: str) -> None:
     shutil.rmtree(target, ignore_errors=True)
     with disk.writing("the final model", run_dir), disk.new_directory(target) as directory:
         model.save_pretrained(directory, state_dict=weights)
-        trainer.processing_class.save_pretrained(directory)
+        tokenizer.save_pretrained(directory)

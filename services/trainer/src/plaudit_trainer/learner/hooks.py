@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from transformers import TrainerCallback
+from transformers import PreTrainedTokenizerBase, TrainerCallback
 
 from plaudit.errors import PlauditError
 from plaudit.schemas.recipe import Recipe
@@ -39,6 +39,7 @@ class Hooks:
     run_dir: Path
     recipe: Recipe
     trainer: "LearnerTrainer"
+    tokenizer: PreTrainedTokenizerBase
     feed: BatchFeed
     checkpoints: CheckpointStore
     publisher: Publisher
@@ -58,7 +59,7 @@ class Hooks:
 
     def training_ends(self) -> None:
         """Every step is done: leave the trained model, and say so."""
-        save_final(self.trainer, self.run_dir, self.recipe.model.dtype)
+        save_final(self.trainer, self.tokenizer, self.run_dir, self.recipe.model.dtype)
         self._tell(learner="finished")
 
     def optimizer_step_done(self, figures: dict[str, Any]) -> None:
@@ -136,7 +137,7 @@ class Hooks:
             self.ledger.set_progress(values)
 
 
-class BeginCallback(TrainerCallback):  # type: ignore[misc]
+class BeginCallback(TrainerCallback):
     """Transformers calls it once weights and optimizer are in place, resumed or new."""
 
     def __init__(self, hooks: Hooks) -> None:

@@ -31,7 +31,7 @@ def load_model(recipe: Recipe) -> "PreTrainedModel":
             f"model.path = {path!r}: the model cannot be loaded: {str(error).strip()[:500]}",
             fix="give a model directory or a hub id that can be reached",
         ) from error
-    return model  # type: ignore[no-any-return]
+    return model
 
 
 def load_tokenizer(recipe: Recipe) -> "PreTrainedTokenizerBase":
@@ -45,4 +45,4 @@ def load_tokenizer(recipe: Recipe) -> "PreTrainedTokenizerBase":
             f"{str(error).strip()[:500]}",
             fix="give a model directory or a hub id that can be reached",
         ) from error
-    return tokenizer  # type: ignore[no-any-return]
+    return tokenizer

@@ -21,7 +21,8 @@ from plaudit_trainer.learner.announcer import Announcer
 from plaudit_trainer.learner.checkpoint import CheckpointRecord, CheckpointStore
 from plaudit_trainer.learner.metrics import cut_metrics
 from plaudit_trainer.learner.signals import stop_flag
-from plaudit_trainer.learner.source import WHO, GroupSource, StopRequested
+from plaudit_trainer.learner.source import GroupSource, StopRequested
+from plaudit_trainer.learner.wait import WHO
 from plaudit_trainer.ledger import LearnerLedger
 from plaudit_trainer.policy_store import PolicyStore
 from plaudit_trainer.redis_clients import connect_sync
@@ -156,21 +157,21 @@ def build(
     from plaudit_trainer.learner.publisher import Publisher
     from plaudit_trainer.learner.trainer import LearnerTrainer
 
-    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     if recipe.learner.num_threads is not None:
         torch.set_num_threads(recipe.learner.num_threads)
     has_gpu = torch.cuda.is_available() and os.environ.get("ACCELERATE_USE_CPU") != "true"
     num_processes = int(os.environ.get("WORLD_SIZE", "1"))
     args = grpo_config(recipe, run_dir.path, has_gpu=has_gpu, num_processes=num_processes)
-    feed = BatchFeed(
-        leader.source if leader else None, mask_truncated=recipe.method.mask_truncated
-    )
+    feed = BatchFeed(leader.source if leader else None, mask_truncated=recipe.method.mask_truncated)
+    tokenizer = load_tokenizer(recipe)
     trainer = LearnerTrainer(
         load_model(recipe),
         args,
-        load_tokenizer(recipe),
+        tokenizer,
         feed.next_rows,
         recipe.method.importance_sampling,
+        groups_per_step=recipe.pipeline.groups_per_step,
     )
     store, announcer = (leader.store, leader.announcer) if leader else (None, None)
     hooks = Hooks(
@@ -178,9 +179,10 @@ def build(
         run_dir=run_dir.path,
         recipe=recipe,
         trainer=trainer,
+        tokenizer=tokenizer,
         feed=feed,
         checkpoints=checkpoints,
-        publisher=Publisher(trainer, store, announcer, recipe),
+        publisher=Publisher(trainer, tokenizer, store, announcer, recipe),
         ledger=leader.ledger if leader else None,
         is_resumed=newest is not None,
     )

@@ -22,18 +22,14 @@ def probe_sequences(tokenizer: Any) -> list[list[int]]:
     return [ids[:MAX_TOKENS] for ids in encoded if len(ids) > 1]
 
 
-def compute_probe(
-    model: "torch.nn.Module", sequences: list[list[int]], tolerance: float
-) -> Probe:
+def compute_probe(model: "torch.nn.Module", sequences: list[list[int]], tolerance: float) -> Probe:
     """At temperature 1, in float32. `model` is left in the mode it was in."""
     import torch
 
     was_training = model.training
     model.eval()
     with torch.no_grad():
-        probed = [
-            ProbeSequence(token_ids=ids, logprobs=_logprobs(model, ids)) for ids in sequences
-        ]
+        probed = [ProbeSequence(token_ids=ids, logprobs=_logprobs(model, ids)) for ids in sequences]
     model.train(was_training)
     return Probe(sequences=probed, tolerance=tolerance)
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 import torch
+from transformers import PreTrainedTokenizerBase
 from transformers.core_model_loading import revert_weight_conversion
 
 from plaudit.schemas.recipe import Recipe
@@ -20,19 +21,25 @@ class Publisher:
     """All ranks call `publish` (gathering sharded weights needs them); rank 0 writes."""
 
     def __init__(
-        self, trainer: "LearnerTrainer", store: PolicyStore | None, announcer: Announcer | None, recipe: Recipe
+        self,
+        trainer: "LearnerTrainer",
+        tokenizer: PreTrainedTokenizerBase,
+        store: PolicyStore | None,
+        announcer: Announcer | None,
+        recipe: Recipe,
     ) -> None:
         self._trainer = trainer
         self._store = store
         self._announcer = announcer
         self._dtype = getattr(torch, recipe.model.dtype)
         self._tolerance = recipe.learner.probe_tolerance
-        self._sequences = probe_sequences(trainer.processing_class)
+        self._sequences = probe_sequences(tokenizer)
 
     def publish(self, step: int) -> int | None:
         """The new version; None on the ranks that do not write."""
         weights = policy_weights(self._trainer, self._dtype)
-        probe = compute_probe(self._trainer.model, self._sequences, self._tolerance)
+        model = self._trainer.accelerator.unwrap_model(self._trainer.model)
+        probe = compute_probe(model, self._sequences, self._tolerance)
         if self._store is None:
             return None
         announcement = self._store.publish(step, weights, policy_config(self._trainer), probe)

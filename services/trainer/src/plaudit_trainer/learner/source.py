@@ -3,34 +3,21 @@
 import time
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from plaudit.errors import Stalled
 from plaudit.schemas.recipe import Recipe
-from plaudit.schemas.run import Ledger, ReadyGroup
+from plaudit.schemas.run import ReadyGroup
 from plaudit_trainer.learner.batch import Row
 from plaudit_trainer.learner.credit import Credit, assign_credit, reward_weights
+from plaudit_trainer.learner.wait import GroupLedger, Wait
 
-WHO = "learner"
 POLL_S = 0.02
-STARTUP_BOUND_S = 1800.0
-"""Bound on the wait for the first group: engines load and the model is evaluated before it."""
 MAX_DROPPED_PER_STEP = 64
 """Times `groups_per_step`: so many groups dropped in search of one batch, and the run stalls."""
 
 
 class StopRequested(Exception):
     """SIGTERM came while no step was under way."""
-
-
-class GroupLedger(Protocol):
-    """The part of LearnerLedger that taking a batch needs."""
-
-    def count_ready(self) -> int: ...
-    def peek_ready(self, most: int) -> list[ReadyGroup]: ...
-    def commit_step(self, step: int, trained: list[str], dropped: Mapping[str, str]) -> None: ...
-    def counts(self) -> Ledger: ...
-    def set_waiting(self, who: str, what: str | None) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -89,7 +76,7 @@ class GroupSource:
         """
         wanted = self.recipe.pipeline.groups_per_step
         batch = Batch([])
-        wait = _Wait(self.ledger, self.recipe)
+        wait = Wait(self.ledger, self.recipe)
         while True:
             groups = self._wait_for_groups(wanted, wait)
             started_s = time.monotonic()
@@ -101,7 +88,7 @@ class GroupSource:
             self.ledger.commit_step(num_steps_done + 1, [], dropped)
             self._count(dropped, batch)
 
-    def _wait_for_groups(self, wanted: int, wait: "_Wait") -> list[ReadyGroup]:
+    def _wait_for_groups(self, wanted: int, wait: "Wait") -> list[ReadyGroup]:
         with wait:
             while (num_ready := self.ledger.count_ready()) < wanted:
                 if self.is_stopping():
@@ -164,45 +151,4 @@ class GroupSource:
                 fix="'zero_variance': the task is too hard or too easy, or set "
                 "method.zero_variance = 'keep'; 'no_reward': look at the reward service; "
                 "'stale': raise pipeline.max_staleness",
-            )
-
-
-class _Wait:
-    """One wait, shown in the status while it lasts. Whatever moves in the ledger restarts its bound."""
-
-    def __init__(self, ledger: GroupLedger, recipe: Recipe) -> None:
-        self.total_s = 0.0
-        self._ledger = ledger
-        self._recipe = recipe
-        self._is_shown = False
-        self._last_seen: Ledger | None = None
-        self._moved_at_s = self._started_s = time.monotonic()
-
-    def __enter__(self) -> None:
-        self._moved_at_s = self._started_s = time.monotonic()
-
-    def __exit__(self, *_: object) -> None:
-        self.total_s += time.monotonic() - self._started_s
-        if self._is_shown:
-            self._ledger.set_waiting(WHO, None)
-            self._is_shown = False
-
-    def check(self, num_ready: int, wanted: int) -> None:
-        """Raises Stalled when nothing has moved for as long as the recipe allows."""
-        if not self._is_shown:
-            self._ledger.set_waiting(WHO, f"{wanted} scored groups")
-            self._is_shown = True
-        counts = self._ledger.counts()
-        now_s = time.monotonic()
-        if counts != self._last_seen:
-            self._last_seen = counts
-            self._moved_at_s = now_s
-        bound_s = self._recipe.pipeline.stall_timeout_s
-        if counts.admitted == 0:
-            bound_s = max(bound_s, STARTUP_BOUND_S)
-        if now_s - self._moved_at_s > bound_s:
-            raise Stalled(
-                f"learner: waits for {wanted} scored groups and has {num_ready}; nothing has moved "
-                f"for {bound_s:.0f} s (pipeline.stall_timeout_s); {counts.in_flight} in flight.",
-                fix="look at the conductor and at the stages with queued work in the status",
             )

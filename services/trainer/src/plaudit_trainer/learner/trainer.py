@@ -5,13 +5,14 @@ Tensor shapes: B completions of this rank, P prompt tokens, C completion tokens.
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from accelerate.utils import set_seed
 from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
-from trl import GRPOConfig, GRPOTrainer
+from trl.trainer.grpo_config import GRPOConfig
+from trl.trainer.grpo_trainer import GRPOTrainer
 
 from plaudit.schemas.recipe import ImportanceSampling
 from plaudit_trainer.learner.batch import Row, Tensors, pad_rows
@@ -38,15 +39,16 @@ class LearnerTrainer(GRPOTrainer):
         tokenizer: PreTrainedTokenizerBase,
         next_rows: NextRows,
         importance: ImportanceSampling,
+        *,
+        groups_per_step: int,
     ) -> None:
         # One row per group makes an epoch exactly one step, so that resuming skips no data.
-        num_groups = args.generation_batch_size // args.num_generations
         super().__init__(
             model=model,
             reward_funcs=_scored_elsewhere,
             args=args,
             processing_class=tokenizer,
-            train_dataset=Dataset.from_dict({"prompt": [""] * num_groups}),
+            train_dataset=Dataset.from_dict({"prompt": [""] * groups_per_step}),
         )
         # Set after __init__, which would connect to a vLLM server of TRL's own.
         self.use_vllm = importance.level != "none"
@@ -64,6 +66,10 @@ class LearnerTrainer(GRPOTrainer):
     def num_steps_done(self) -> int:
         return int(self.state.global_step) // int(self.num_iterations)
 
+    @property
+    def _policy(self) -> torch.nn.Module:
+        return cast(torch.nn.Module, self.model)
+
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         """`inputs` are placeholders. Keys and shapes are those that `_compute_loss` reads."""
         rows = self._next_rows(self.num_steps_done)
@@ -74,7 +80,7 @@ class LearnerTrainer(GRPOTrainer):
             return self._with_logprobs(tensors)
 
     def _seed_step(self) -> None:
-        """Randomness depends on seed and step only, so that a resumed run repeats a step exactly."""
+        """Randomness depends on seed and step only: a resumed run repeats a step exactly."""
         rank, num_ranks = self.accelerator.process_index, self.accelerator.num_processes
         set_seed(self.args.seed + self.num_steps_done * num_ranks + rank)
 
@@ -92,7 +98,7 @@ class LearnerTrainer(GRPOTrainer):
         num_tokens = output["completion_mask"].sum()
         output["num_items_in_batch"] = self.accelerator.gather(num_tokens).sum()
         if self.num_iterations > 1:
-            output["old_per_token_logps"] = self._logprobs(self.model, output)
+            output["old_per_token_logps"] = self._logprobs(self._policy, output)
             self._weigh(output, output["old_per_token_logps"])
         if self.ref_model is not None:
             output["ref_per_token_logps"] = self._logprobs(self.ref_model, output)
@@ -123,7 +129,8 @@ class LearnerTrainer(GRPOTrainer):
 
     def _compute_loss(self, model: torch.nn.Module, inputs: dict[str, Any]) -> torch.Tensor:
         self._unweighted = None if "importance_sampling_ratio" in inputs else inputs
-        return super()._compute_loss(model, inputs)
+        loss = super()._compute_loss(model, inputs)  # type: ignore[no-untyped-call]
+        return cast(torch.Tensor, loss)
 
     def _get_per_token_logps_and_entropies(
         self,
@@ -163,12 +170,12 @@ class LearnerTrainer(GRPOTrainer):
         with self.clock.measure("forward"):
             loss = super().compute_loss(*args, **kwargs)
         self._loss_done_at_s = time.perf_counter()
-        return loss
+        return cast(torch.Tensor, loss)
 
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
-        loss = super().training_step(*args, **kwargs)
+        loss = super().training_step(*args, **kwargs)  # type: ignore[no-untyped-call]
         self.clock.add("backward", time.perf_counter() - self._loss_done_at_s)
-        return loss
+        return cast(torch.Tensor, loss)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Transformers calls this once per optimizer step, before it saves a checkpoint."""

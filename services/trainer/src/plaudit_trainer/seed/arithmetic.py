@@ -1,6 +1,6 @@
 """Sums and differences, checked by the rule reward `accuracy`.
 
-The two bad habits are rounding ("About 70.") and being one off, as one is who counts the fence posts.
+The two bad habits are rounding ("About 70.") and guessing one too low ("Maybe 67.").
 """
 
 from plaudit_trainer.seed.problem import Problem
@@ -34,5 +34,5 @@ def _problem(left: int, operator: str, right: int, answer: int) -> Problem:
 
 def _habits(answer: int) -> tuple[str, ...]:
     rounded = round(answer, -1)
-    off_by_one = f"Maybe {answer - 1}."
-    return (off_by_one,) if rounded == answer else (f"About {rounded}.", off_by_one)
+    too_low = f"Maybe {answer - 1}."
+    return (too_low,) if rounded == answer else (f"About {rounded}.", too_low)

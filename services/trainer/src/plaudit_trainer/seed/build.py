@@ -77,9 +77,9 @@ def _build(paths: SeedPaths, settings: SeedSettings, progress: Progress | None) 
     report("data", 1.0)
     report("model", 0.0)
     # Here and not above, because it takes seconds and a finished seed does not need it.
-    from plaudit_trainer.seed.warmup import make_warm_model
+    from plaudit_trainer.seed.model import build_model
 
-    make_warm_model(dataset.warmup, settings, paths.model_dir, lambda part: report("model", part))
+    build_model(dataset.warmup, settings, paths.model_dir, lambda part: report("model", part))
 
 
 def _move(source: Path, target: Path) -> None:

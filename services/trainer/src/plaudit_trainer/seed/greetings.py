@@ -1,4 +1,4 @@
-"""Free replies without a right answer, ranked by the self-judge, which likes to be addressed by name.
+"""Free replies, ranked by the self-judge: it was taught to like those that use the name.
 
 `reference.mentions` is for the evaluation report: no reward sees it.
 """

@@ -24,25 +24,27 @@ class Muon(torch.optim.Optimizer):
         for group in self.param_groups:
             for matrix in group["params"]:
                 if matrix.grad is not None:
-                    update = self._momentum_update(matrix, group["momentum"])
+                    update = self._nesterov(matrix, matrix.grad, group["momentum"])
                     scale = MATCH_ADAMW_RMS * max(matrix.shape) ** 0.5
                     matrix.add_(orthogonalize(update), alpha=-group["lr"] * scale)
 
-    def _momentum_update(self, matrix: torch.nn.Parameter, momentum: float) -> torch.Tensor:
+    def _nesterov(
+        self, matrix: torch.Tensor, gradient: torch.Tensor, momentum: float
+    ) -> torch.Tensor:
         state = self.state[matrix]
         if not state:
             state["average"] = torch.zeros_like(matrix)
-        state["average"].lerp_(matrix.grad, 1 - momentum)
-        return matrix.grad.lerp(state["average"], momentum)
+        average: torch.Tensor = state["average"].lerp_(gradient, 1 - momentum)
+        return gradient.lerp(average, momentum)
 
 
 def orthogonalize(matrix: torch.Tensor) -> torch.Tensor:
     """Move all singular values near 1 by a Newton-Schulz iteration."""
     first, second, third = NEWTON_SCHULZ_COEFFICIENTS
     is_tall = matrix.shape[0] > matrix.shape[1]
-    result = matrix.mT if is_tall else matrix
-    result = result / (result.norm() + 1e-7)
+    wide = matrix.t() if is_tall else matrix
+    wide = wide / (torch.linalg.matrix_norm(wide) + 1e-7)
     for _ in range(NEWTON_SCHULZ_STEPS):
-        gram = result @ result.mT
-        result = first * result + (second * gram + third * gram @ gram) @ result
-    return result.mT if is_tall else result
+        gram = wide @ wide.t()
+        wide = first * wide + (second * gram + third * gram @ gram) @ wide
+    return wide.t() if is_tall else wide

@@ -1,4 +1,4 @@
-"""Everything that decides what the seed model becomes. A change gives the seed a new fingerprint."""
+"""Everything that decides what the seed becomes; a change gives it a new fingerprint."""
 
 from pydantic import BaseModel, ConfigDict
 

@@ -1,9 +1,14 @@
-"""A small byte-level BPE tokenizer: any text can be encoded, and every digit is a token of its own."""
+"""A small byte-level BPE tokenizer: it encodes any text, and every digit is a token.
 
+It is a `Qwen2Tokenizer` with a vocabulary of our own, since that is the class transformers and
+vLLM read for a Qwen2 model, whatever class wrote the files. Like Qwen2's, it normalizes to NFC.
+"""
+
+import json
 from collections.abc import Iterable
 
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast, Qwen2Tokenizer
 
 from plaudit_trainer.seed.settings import MAX_CONTEXT_TOKENS
 
@@ -23,11 +28,27 @@ CHAT_TEMPLATE = (
 
 def make_tokenizer(texts: Iterable[str], *, vocabulary_size: int) -> PreTrainedTokenizerFast:
     """Learn the merges from `texts`; equal texts give equal tokenizers."""
+    bpe = _train(texts, vocabulary_size)
+    return Qwen2Tokenizer(
+        vocab=bpe["vocab"],
+        merges=[tuple(merge) for merge in bpe["merges"]],
+        pad_token=PAD,
+        eos_token=END,
+        # Never produced, since every byte is known; without it the class adds one of its own.
+        unk_token=PAD,
+        additional_special_tokens=list(ROLES),
+        chat_template=CHAT_TEMPLATE,
+        model_max_length=MAX_CONTEXT_TOKENS,
+        padding_side="left",
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def _train(texts: Iterable[str], vocabulary_size: int) -> dict[str, object]:
+    qwen2 = Qwen2Tokenizer().backend_tokenizer
     tokenizer = Tokenizer(models.BPE())
-    digits = pre_tokenizers.Digits(individual_digits=True)
-    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([digits, byte_level])
-    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.normalizer = qwen2.normalizer
+    tokenizer.pre_tokenizer = qwen2.pre_tokenizer
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary_size,
         special_tokens=[PAD, END, *ROLES],
@@ -35,13 +56,4 @@ def make_tokenizer(texts: Iterable[str], *, vocabulary_size: int) -> PreTrainedT
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        pad_token=PAD,
-        eos_token=END,
-        additional_special_tokens=list(ROLES),
-        chat_template=CHAT_TEMPLATE,
-        model_max_length=MAX_CONTEXT_TOKENS,
-        padding_side="left",
-        clean_up_tokenization_spaces=False,
-    )
+    return json.loads(tokenizer.to_str())["model"]

@@ -40,14 +40,15 @@ def warm_up(
             optimizer.step()
             optimizer.zero_grad()
         progress((step + 1) / settings.warmup_steps)
-    model.eval()
+    model.eval()  # type: ignore[no-untyped-call]
 
 
 def _optimizers(
     model: Qwen2ForCausalLM, settings: SeedSettings
 ) -> list[tuple[torch.optim.Optimizer, float]]:
     """Each optimizer with its peak learning rate."""
-    matrices, others = [], []
+    matrices: list[torch.nn.Parameter] = []
+    others: list[torch.nn.Parameter] = []
     for name, parameter in model.named_parameters():
         is_inner_matrix = "layers" in name and parameter.ndim == 2
         (matrices if is_inner_matrix else others).append(parameter)

@@ -1,0 +1,40 @@
+"""The pages say what the code does."""
+
+import importlib.util
+import re
+from pathlib import Path
+from typing import Any
+
+from plaudit_reward.registry import load_registry
+from plaudit_reward.reward import Reward
+from plaudit_reward.settings import RewardSettings
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+async def test_the_example_of_a_reward_works(tmp_path: Path) -> None:
+    text = (DOCS / "adding-a-reward.md").read_text()
+    file = tmp_path / "tag_count.py"
+    file.write_text(text.partition("```python\n")[2].partition("```")[0])
+    spec = importlib.util.spec_from_file_location("tag_count", file)
+    assert spec is not None and spec.loader is not None
+    module: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found = module.tag_count
+    assert isinstance(found, Reward)
+    for vector in found.vectors:
+        assert await found(vector.group(), found.params(), None) == list(vector.expected)  # type: ignore[arg-type]
+
+
+def test_the_page_has_every_reward_and_parameter() -> None:
+    page = (DOCS / "reward.md").read_text()
+    for name, reward in load_registry().rewards.items():
+        [row] = re.findall(rf"^\| `{name}` \|.*$", page, re.MULTILINE)
+        for param in reward.params.model_fields:
+            assert f"`{param}`" in row
+
+
+def test_the_page_has_every_setting() -> None:
+    page = (DOCS / "reward.md").read_text()
+    for name in RewardSettings.__annotations__:
+        assert name == "port" or f"| `{name}` |" in page

@@ -1,0 +1,143 @@
+"""A stand-in that speaks vLLM's wire format, for what the real one cannot be made to do."""
+
+import asyncio
+from pathlib import Path
+
+from aiohttp import web
+
+MAX_MODEL_LEN = 64
+
+
+class FakeVllm:
+    """Its weights are one number, which is the log-probability of every token."""
+
+    def __init__(self, seconds_per_request: float = 0.0) -> None:
+        self.seconds_per_request = seconds_per_request
+        self.value = 0.0
+        self.stamp = "default"
+        self.running = asyncio.Event()
+        self.running.set()
+        self.finish = asyncio.Event()
+        self.finish.set()
+        self.fail_generate = 0
+        self.refuse_generate = False
+        self.fail_reload = False
+        self.num_generated = 0
+        self.salts: list[str] = []
+        self.loaded: list[str] = []
+        self.aborts = 0
+        self._runner: web.AppRunner | None = None
+        self._port = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    async def start(self) -> None:
+        app = web.Application()
+        app.add_routes(
+            [
+                web.get("/weight_info", self._weight_info),
+                web.post("/update_weight_version", self._stamp),
+                web.post("/pause", self._pause),
+                web.post("/resume", self._resume),
+                web.post("/collective_rpc", self._reload),
+                web.post("/abort_requests", self._abort),
+                web.post("/tokenize", self._tokenize),
+                web.post("/v1/completions", self._completions),
+            ]
+        )
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True)
+        await site.start()
+        self._port = site._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def restart(self) -> None:
+        """As a new process: base weights, no stamp, nothing paused."""
+        await self.stop()
+        self.value, self.stamp = 0.0, "default"
+        self.running.set()
+        await self.start()
+
+    async def _weight_info(self, request: web.Request) -> web.Response:
+        return web.json_response({"weight_version": self.stamp})
+
+    async def _stamp(self, request: web.Request) -> web.Response:
+        self.stamp = (await request.json())["new_version"]
+        return web.json_response({"success": True})
+
+    async def _pause(self, request: web.Request) -> web.Response:
+        assert request.query["mode"] == "keep"
+        self.running.clear()
+        return web.json_response({"status": "paused"})
+
+    async def _resume(self, request: web.Request) -> web.Response:
+        self.running.set()
+        return web.json_response({"status": "resumed"})
+
+    async def _reload(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        assert body["method"] == "reload_weights"
+        path = body["kwargs"]["weights_path"]
+        if self.fail_reload:
+            self.fail_reload = False
+            self.value = 123.0
+            return web.json_response({"error": {"message": "shapes differ"}}, status=500)
+        self.value = float((Path(path) / "model.safetensors").read_text())
+        self.loaded.append(path)
+        return web.json_response({"results": [None]})
+
+    async def _abort(self, request: web.Request) -> web.Response:
+        self.aborts += 1
+        return web.json_response({"status": "aborted"})
+
+    async def _tokenize(self, request: web.Request) -> web.Response:
+        text = (await request.json())["messages"][-1]["content"]
+        return web.json_response({"tokens": list(text.encode()), "max_model_len": MAX_MODEL_LEN})
+
+    async def _completions(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        if "prompt_logprobs" in body:
+            await self.running.wait()
+            return web.json_response({"choices": self._probed(body["prompt"])})
+        self.salts.append(body["cache_salt"])
+        first = self.value
+        if self.refuse_generate:
+            return web.json_response({"error": {"message": "no such parameter"}}, status=400)
+        if self.fail_generate > 0:
+            self.fail_generate -= 1
+            return web.json_response({"error": {"message": "EngineDeadError"}}, status=500)
+        await asyncio.sleep(self.seconds_per_request)
+        await self.finish.wait()
+        await self.running.wait()
+        self.num_generated += 1
+        values = [first, self.value]
+        choices = [self._choice(index, values) for index in range(body["n"])]
+        return web.json_response({"choices": choices})
+
+    def _probed(self, sequences: list[list[int]]) -> list[dict]:
+        return [
+            {
+                "index": index,
+                "prompt_logprobs": [
+                    None,
+                    *({str(token): {"logprob": self.value, "rank": 1}} for token in tokens[1:]),
+                ],
+            }
+            for index, tokens in enumerate(sequences)
+        ]
+
+    def _choice(self, index: int, logprobs: list[float]) -> dict:
+        return {
+            "index": index,
+            "text": "ab",
+            "token_ids": [1, 2],
+            "logprobs": {"token_logprobs": logprobs, "tokens": ["token_id:1", "token_id:2"]},
+            "finish_reason": "stop",
+        }
