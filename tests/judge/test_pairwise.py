@@ -79,6 +79,7 @@ async def test_no_verdict_is_null_and_never_a_loss(
     chat.behave = lambda body: completion(text)
     response = await judge_pair(bench, pair("9", "2"))
     assert (response.winner, response.p_a, response.usage.unparsed) == (None, None, 2)
+    assert [vote.text for vote in response.votes] == [text or "", text or ""]
 
 
 async def test_one_order_is_drawn_by_the_seed(bench: Bench, chat: ChatServer) -> None:

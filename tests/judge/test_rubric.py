@@ -44,8 +44,8 @@ def user_text(first: str, second: str) -> str:
 
 
 def quoted(text: str, seat: str) -> str:
-    """What stands between the tags of a seat, by the fence of the tags themselves."""
-    fence = re.search(rf"<response-{seat}-([0-9a-f]+)>", text)
+    """What stands between the tags of a seat, by the fence that the first tag names."""
+    fence = re.search(r"<question-([0-9a-f]+)>", text)
     assert fence is not None
     opening, closing = f"<response-{seat}-{fence[1]}>\n", f"\n</response-{seat}-{fence[1]}>"
     assert text.count(opening) == text.count(closing) == 1

@@ -49,7 +49,9 @@ def make_settings(redis_url: str) -> Callable[..., RolloutSettings]:
 def publish(tmp_path: Path) -> Callable[..., PolicyAnnouncement]:
     """Writes a version that the stand-in for vLLM can load: its weights are one number."""
 
-    def write(version: int, *, run_id: str = "run", value: float = -1.0, claimed: float | None = None):
+    def write(
+        version: int, *, run_id: str = "run", value: float = -1.0, claimed: float | None = None
+    ):
         directory = tmp_path / run_id.replace("/", "_") / f"v{version}"
         directory.mkdir(parents=True)
         weights = str(value).encode()

@@ -94,9 +94,7 @@ async def test_an_acknowledged_id_may_be_used_anew(client, hand):
     assert await leased(client) == []
 
 
-async def test_a_worker_that_died_after_its_result_was_delivered_loses_no_later_group(
-    client, hand
-):
+async def test_a_worker_that_died_after_its_result_was_delivered_loses_no_later_group(client, hand):
     """Its job is still in the queue when the id is used again."""
     await client.submit(request("a"))
     [lease] = await hand.queue.lease("dying", 1, wait_s=0.0)

@@ -38,7 +38,9 @@ def test_a_tied_model_gets_an_explicit_head(make_model, tmp_path):
 
     embedding = torch.randn(5, 3, dtype=torch.bfloat16)
     model = make_model({})
-    save_file({"a": torch.ones(2), EMBEDDING: embedding, "z": torch.ones(7)}, model / "model.safetensors")
+    save_file(
+        {"a": torch.ones(2), EMBEDDING: embedding, "z": torch.ones(7)}, model / "model.safetensors"
+    )
     made = Path(untied(str(model), tmp_path / "cache"))
     index = json.loads((made / "model.safetensors.index.json").read_text())["weight_map"]
     assert set(index) == {"a", EMBEDDING, "z", HEAD}

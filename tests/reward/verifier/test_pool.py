@@ -22,7 +22,7 @@ async def test_a_hostile_answer_is_null_after_its_deadline(pool: VerifierPool) -
     started = time.monotonic()
     [score] = await pool.ask("5", [GIANT], "any")
     assert score == Missing("not decided within 1.5 s")
-    assert 1.4 < time.monotonic() - started < 6
+    assert time.monotonic() - started > 1.4
 
 
 async def test_the_rest_of_the_batch_is_unaffected(pool: VerifierPool) -> None:
@@ -41,30 +41,31 @@ async def test_a_hostile_answer_holds_one_place_only() -> None:
         slow.cancel()
 
 
-async def test_a_killed_child_is_replaced_and_its_question_asked_again(
-    pool: VerifierPool,
-) -> None:
-    await pool.ask("1/2", ["$0.5$"], "any")
-    asking = asyncio.create_task(pool.ask("5", [GIANT], "any"))
-    await asyncio.sleep(0.3)
-    busy = max(verifier_children(), key=cpu_ticks)
-    os.kill(busy, signal.SIGKILL)
-    started = time.monotonic()
-    assert await asking == [Missing("not decided within 1.5 s")]
-    assert time.monotonic() - started > 1.4
-    assert busy not in verifier_children()
+async def test_a_killed_child_is_replaced_and_its_question_asked_again() -> None:
+    async with VerifierPool(1, VerifierLimits(timeout_s=30)) as pool:
+        await pool.ask("1/2", ["$0.5$"], "any")
+        [child] = verifier_children()
+        os.kill(child, signal.SIGSTOP)
+        asking = asyncio.create_task(pool.ask("1/2", [r"$\frac{2}{4}$", "$2$"], "any"))
+        await asyncio.sleep(0.2)
+        os.kill(child, signal.SIGKILL)
+        assert await asking == [1.0, 0.0]
+        assert child not in verifier_children()
 
 
-async def test_an_answer_that_kills_its_process_twice_is_null_and_retryable(
-    pool: VerifierPool,
-) -> None:
-    await pool.ask("1/2", ["$0.5$"], "any")
-    asking = asyncio.create_task(pool.ask("5", [GIANT], "any"))
-    for _ in range(2):
-        await asyncio.sleep(0.4)
-        os.kill(max(verifier_children(), key=cpu_ticks), signal.SIGKILL)
-    assert await asking == [Missing("the verifier process died", retryable=True)]
-    assert await pool.ask("1/2", ["$0.5$"], "any") == [1.0]
+async def test_an_answer_whose_process_dies_twice_is_null_and_retryable() -> None:
+    async with VerifierPool(1, VerifierLimits(timeout_s=30)) as pool:
+        await pool.ask("1/2", ["$0.5$"], "any")
+        asking = asyncio.create_task(pool.ask("5", [GIANT], "any"))
+        killed: set[int] = set()
+        while len(killed) < 2:
+            await asyncio.sleep(0.2)
+            for child in set(verifier_children()) - killed:
+                if cpu_ticks(child) > 5:
+                    os.kill(child, signal.SIGKILL)
+                    killed.add(child)
+        assert await asking == [Missing("the verifier process died", retryable=True)]
+        assert await pool.ask("1/2", ["$0.5$"], "any") == [1.0]
 
 
 async def test_a_killed_zygote_is_replaced(pool: VerifierPool) -> None:

@@ -29,7 +29,8 @@ class RewardSettings(ServiceSettings):
     verifier_processes: int = Field(default_factory=lambda: min(4, os.cpu_count() or 1), ge=1)
     """Processes in which a worker of the pool `rules` runs Math-Verify."""
     verify_timeout_s: float = Field(default=3.0, gt=0.0)
-    """For one answer; its process is then killed and the reward is null."""
+    """CPU time for one answer (5 times as long by the clock); then its process is killed and the
+    reward is null."""
     verify_memory_bytes: int = Field(default=768 * 2**20, ge=256 * 2**20)
     sandbox_concurrency: int = Field(default=16, ge=1, le=1024)
     """Programs that a worker of the pool `code` has in the sandbox at once."""

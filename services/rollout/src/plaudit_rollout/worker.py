@@ -5,7 +5,7 @@ import os
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 
-from plaudit.errors import PlauditError, Unavailable
+from plaudit.errors import Unavailable
 from plaudit.queue import Lease, Worker, WorkQueue
 from plaudit_rollout.board import Board
 from plaudit_rollout.engine.client import EngineClient
@@ -16,9 +16,12 @@ from plaudit_rollout.policy.follower import Follower
 from plaudit_rollout.policy.weights import Weights
 from plaudit_rollout.redis_client import connect
 from plaudit_rollout.settings import QUEUE_NAME, RolloutSettings
+from plaudit_rollout.tasks import end, first_of
 
 _SWEEP_S = 5.0
 _MAX_DEAD = 1000
+
+Handler = Callable[[Lease], Awaitable[bytes]]
 
 
 async def work(settings: RolloutSettings, stop: asyncio.Event) -> None:
@@ -39,29 +42,47 @@ async def work(settings: RolloutSettings, stop: asyncio.Event) -> None:
         weights = Weights()
         follower = Follower(settings, engine, PolicyBoard(redis, settings.replica_ttl_s), weights)
         generator = Generator(settings, engine, weights, follower, Board(redis, settings))
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                helpers = [
-                    tasks.create_task(follower.run()),
-                    tasks.create_task(return_dead_forever(queue, generator)),
-                ]
-                await _generate(settings, queue, generator.handle, weights, stop)
-                for helper in helpers:
-                    helper.cancel()
-        except BaseExceptionGroup as errors:
-            raise _first(errors) from errors
+        helpers = [
+            asyncio.create_task(follower.run()),
+            asyncio.create_task(return_dead_forever(queue, generator)),
+        ]
+        await _generate_beside(settings, queue, generator.handle, weights, stop, helpers)
+
+
+async def _generate_beside(
+    settings: RolloutSettings,
+    queue: WorkQueue,
+    handle: Handler,
+    weights: Weights,
+    stop: asyncio.Event,
+    helpers: list[asyncio.Task[None]],
+) -> None:
+    """Ends when `stop` is set or a helper fails; in both cases jobs are handed back first."""
+    ended = asyncio.Event()
+    generating = asyncio.create_task(_generate(settings, queue, handle, weights, ended))
+    stopping = asyncio.create_task(stop.wait())
+    tasks = {stopping, generating, *helpers}
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        ended.set()
+        await asyncio.wait({generating})
+        await end(tasks)
+    for task in (generating, *helpers):
+        if not task.cancelled():
+            task.result()
 
 
 async def _generate(
     settings: RolloutSettings,
     queue: WorkQueue,
-    handle: Callable[[Lease], Awaitable[bytes]],
+    handle: Handler,
     weights: Weights,
     stop: asyncio.Event,
 ) -> None:
     """Takes jobs only while there is something to serve; otherwise they are for other workers."""
     while not stop.is_set():
-        await _first_of(stop, weights.available)
+        await first_of(stop, weights.available)
         ended = asyncio.Event()
         worker = Worker(
             queue,
@@ -72,26 +93,10 @@ async def _generate(
         )
         running = asyncio.create_task(worker.run(ended))
         try:
-            await _first_of(stop, weights.gone)
+            await first_of(stop, weights.gone)
         finally:
             ended.set()
             await running
-
-
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error that people can act on, rather than the group around it."""
-    known = errors.subgroup(PlauditError) or errors
-    first = known.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
-
-
-async def _first_of(*events: asyncio.Event) -> None:
-    waiting = [asyncio.create_task(event.wait()) for event in events]
-    try:
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in waiting:
-            task.cancel()
 
 
 async def return_dead_forever(queue: WorkQueue, generator: Generator) -> None:

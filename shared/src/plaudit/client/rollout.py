@@ -31,12 +31,17 @@ class RolloutClient(HttpClient):
             timeout_s=timeout_s,
         )
 
-    async def finished(self, run_id: str, max_groups: int, wait_s: float) -> FinishedRollouts:
-        """Leases finished groups; those that are not acked in time are delivered again."""
+    async def finished(
+        self, run_id: str, max_groups: int, wait_s: float, consumer: str = ""
+    ) -> FinishedRollouts:
+        """Leases finished groups; those that are not acked in time are delivered again.
+
+        A new `consumer` is handed at once what its predecessor had leased and not acked.
+        """
         return await self.get(
             "/v1/rollouts",
             FinishedRollouts,
-            params={"run_id": run_id, "max": max_groups, "wait": wait_s},
+            params={"run_id": run_id, "max": max_groups, "wait": wait_s, "consumer": consumer},
             timeout_s=self.options.timeout_s + wait_s,
         )
 

@@ -32,7 +32,7 @@ def _latex(*, lenient: bool) -> LatexExtractionConfig:
     )
 
 
-_EXTRACT = {
+EXTRACT = {
     "any": [_latex(lenient=True), ExprExtractionConfig()],
     "latex": [_latex(lenient=False)],
 }
@@ -52,7 +52,7 @@ def answer_question(gold: str, text: str, extract: str) -> dict[str, Any]:
     parsed_gold = _parse_gold(gold)
     if not parsed_gold:
         return {"missing": _UNPARSED}
-    parsed = _parse(text, _EXTRACT[extract])
+    parsed = _parse(text, EXTRACT[extract])
     try:
         return {
             "value": float(verify(parsed_gold, parsed, timeout_seconds=None, raise_on_error=True))

@@ -29,11 +29,21 @@ class Child:
 
     def resident_bytes(self) -> int:
         """0 once it has died."""
+        fields = self._proc("statm")
+        return int(fields[1]) * os.sysconf("SC_PAGESIZE") if fields else 0
+
+    def cpu_s(self) -> float:
+        """CPU time that it has used so far; 0 once it has died."""
+        fields = self._proc("stat")
+        ticks = sum(int(field) for field in fields[13:15])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def _proc(self, name: str) -> list[str]:
         try:
-            with open(f"/proc/{self.pid}/statm") as file:
-                return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+            with open(f"/proc/{self.pid}/{name}") as file:
+                return file.read().split()
         except OSError:
-            return 0
+            return []
 
 
 class Nursery:

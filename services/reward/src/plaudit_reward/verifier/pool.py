@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from plaudit_reward.verifier.nursery import Child, Nursery
 MAX_BATCH = 16
 """Questions sent to a child in one go. Those behind a hostile one wait for its deadline."""
 MAX_ATTEMPTS = 2
+MAX_WALL = 5
 _LOOK_S = 0.05
 
 log = get_logger(__name__)
@@ -24,7 +26,7 @@ log = get_logger(__name__)
 @dataclass(frozen=True)
 class VerifierLimits:
     timeout_s: float = 3.0
-    """For one answer."""
+    """CPU time for one answer; `MAX_WALL` times as long by the clock."""
     memory_bytes: int = 768 * 2**20
     """Resident, of one child."""
     max_answers: int = 2000
@@ -125,17 +127,13 @@ class VerifierPool:
     async def _reply(self, child: Child) -> bytes | Missing:
         """The next line, or why there will be none."""
         reading = asyncio.ensure_future(child.reader.readline())
-        deadline_s = asyncio.get_running_loop().time() + self._limits.timeout_s
+        started = time.monotonic(), child.cpu_s()
         try:
+            await asyncio.wait((reading,), timeout=_LOOK_S)
             while not reading.done():
-                left_s = deadline_s - asyncio.get_running_loop().time()
-                if left_s <= 0:
-                    VERIFIER_KILLS.labels("timeout").inc()
-                    return Missing(f"not decided within {self._limits.timeout_s:g} s")
-                await asyncio.wait((reading,), timeout=min(_LOOK_S, left_s))
-                if not reading.done() and child.resident_bytes() > self._limits.memory_bytes:
-                    VERIFIER_KILLS.labels("memory").inc()
-                    return Missing(f"not decided within {self._limits.memory_bytes} bytes")
+                if broken := self._broken_limit(child, *started):
+                    return broken
+                await asyncio.wait((reading,), timeout=_LOOK_S)
             with suppress(OSError):
                 if line := reading.result():
                     return line
@@ -143,6 +141,18 @@ class VerifierPool:
             return Missing("the verifier process died", retryable=True)
         finally:
             reading.cancel()
+
+    def _broken_limit(self, child: Child, started_s: float, cpu_before_s: float) -> Missing | None:
+        limits = self._limits
+        wall_s, cpu_s = time.monotonic() - started_s, child.cpu_s() - cpu_before_s
+        # CPU time, so that a busy machine does not cost right answers their value.
+        if cpu_s >= limits.timeout_s or wall_s >= MAX_WALL * limits.timeout_s:
+            VERIFIER_KILLS.labels("timeout").inc()
+            return Missing(f"not decided within {limits.timeout_s:g} s")
+        if child.resident_bytes() > limits.memory_bytes:
+            VERIFIER_KILLS.labels("memory").inc()
+            return Missing(f"not decided within {limits.memory_bytes} bytes")
+        return None
 
     def _settle_failed(self, question: Question, why: Missing) -> None:
         """A death that was not ours may have been an accident: one more attempt."""

@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 
-from plaudit_reward.verifier.child import answer_questions
+from plaudit_reward.verifier.child import EXTRACT, answer_question, answer_questions
 from plaudit_reward.verifier.messages import KILL, START
 
 _PR_SET_PDEATHSIG = 1
@@ -24,6 +24,9 @@ _PR_SET_PDEATHSIG = 1
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the worker's to handle
     control = socket.socket(fileno=int(sys.argv[1]))
+    # Children inherit what the first question compiles and caches.
+    for extract in EXTRACT:
+        answer_question("1/2", r"\boxed{\frac{2}{4}}", extract)
     control.send(START)
     while True:
         message, handles, _, _ = socket.recv_fds(control, 64, 1)

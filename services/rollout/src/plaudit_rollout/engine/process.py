@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from plaudit_rollout.engine.command import Command
 
-_GUARD = 'read _; kill -KILL -- "-$1"'
+_GUARD = 'read _; kill -KILL "-$1"'
 _REAP_S = 2.0
 
 

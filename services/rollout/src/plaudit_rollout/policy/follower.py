@@ -19,6 +19,7 @@ from plaudit_rollout.policy.manifest import verify
 from plaudit_rollout.policy.presence import Presence, ReplicaState
 from plaudit_rollout.policy.weights import Epoch, Weights
 from plaudit_rollout.settings import RolloutSettings
+from plaudit_rollout.tasks import end
 
 _WAITING_LOG_S = 10.0
 
@@ -49,15 +50,21 @@ class Follower:
         self._presence = Presence(settings.replica_name, board)
 
     async def run(self) -> None:
-        """For ever; leaves the list of replicas when it is cancelled."""
+        """For ever; leaves the list of replicas when it is cancelled.
+
+        Raises:
+            Rejected: the engine is no vLLM with its development endpoints.
+        """
+        helpers = [
+            asyncio.create_task(self._board.wake_on_announcement(self.wake)),
+            asyncio.create_task(self._presence.report_forever()),
+        ]
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._board.wake_on_announcement(self.wake))
-                tasks.create_task(self._presence.report_forever())
-                while True:
-                    await self._step()
-                    await self._rest()
+            while True:
+                await self._step()
+                await self._rest()
         finally:
+            await end(helpers)
             with suppress(Unavailable):
                 await self._board.leave(self._settings.replica_name)
 

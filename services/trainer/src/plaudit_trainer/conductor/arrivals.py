@@ -39,7 +39,10 @@ class Arrivals:
         context = self._context
         try:
             finished = await context.rollout.finished(
-                context.run_id, max_groups=_MAX_LEASED, wait_s=_LEASE_WAIT_S
+                context.run_id,
+                max_groups=_MAX_LEASED,
+                wait_s=_LEASE_WAIT_S,
+                consumer=context.consumer,
             )
         except Unavailable as error:
             context.waiting.note("arrivals", f"the rollout service: {error}")

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -51,6 +52,8 @@ class Context:
     served_step: int | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     clock: Callable[[], float] = time.time
+    consumer: str = field(default_factory=lambda: uuid.uuid4().hex)
+    """A restarted conductor is a new consumer, which takes over the leases of the old one."""
 
     def __post_init__(self) -> None:
         self.order = VisitOrder(len(self.rows), self.recipe.seed)

@@ -97,7 +97,10 @@ class Evaluation:
             while len(found) < num_groups:
                 leased = await self._patiently(
                     lambda: self._context.rollout.finished(
-                        self._run_id, max_groups=_MAX_SCORING, wait_s=_WAIT_S
+                        self._run_id,
+                        max_groups=_MAX_SCORING,
+                        wait_s=_WAIT_S,
+                        consumer=self._context.consumer,
                     )
                 )
                 for group in leased.groups:

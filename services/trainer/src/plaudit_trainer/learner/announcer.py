@@ -53,7 +53,6 @@ class Announcer:
                 log.warning("announce_failed", version=announcement.version, error=str(error))
                 self._rest(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-                self._delivered(announcement)
                 continue
             pause_s = FIRST_PAUSE_S
             self._delivered(announcement)

@@ -42,7 +42,7 @@ def orthogonalize(matrix: torch.Tensor) -> torch.Tensor:
     """Move all singular values near 1 by a Newton-Schulz iteration."""
     first, second, third = NEWTON_SCHULZ_COEFFICIENTS
     is_tall = matrix.shape[0] > matrix.shape[1]
-    wide = matrix.t() if is_tall else matrix
+    wide: torch.Tensor = matrix.t() if is_tall else matrix
     wide = wide / (torch.linalg.matrix_norm(wide) + 1e-7)
     for _ in range(NEWTON_SCHULZ_STEPS):
         gram = wide @ wide.t()

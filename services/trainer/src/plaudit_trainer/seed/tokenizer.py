@@ -6,6 +6,7 @@ vLLM read for a Qwen2 model, whatever class wrote the files. Like Qwen2's, it no
 
 import json
 from collections.abc import Iterable
+from typing import Any
 
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, Qwen2Tokenizer
@@ -44,7 +45,7 @@ def make_tokenizer(texts: Iterable[str], *, vocabulary_size: int) -> PreTrainedT
     )
 
 
-def _train(texts: Iterable[str], vocabulary_size: int) -> dict[str, object]:
+def _train(texts: Iterable[str], vocabulary_size: int) -> dict[str, Any]:
     qwen2 = Qwen2Tokenizer().backend_tokenizer
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = qwen2.normalizer
@@ -56,4 +57,5 @@ def _train(texts: Iterable[str], vocabulary_size: int) -> dict[str, object]:
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    return json.loads(tokenizer.to_str())["model"]
+    bpe: dict[str, Any] = json.loads(tokenizer.to_str())["model"]
+    return bpe
