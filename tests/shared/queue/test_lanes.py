@@ -54,6 +54,23 @@ async def test_an_empty_lane_saves_up_no_claim(make_queue: MakeQueue) -> None:
     assert taken["eval"] == 2
 
 
+async def test_a_short_lane_saves_up_no_claim_and_owes_nothing(make_queue: MakeQueue) -> None:
+    queue = make_queue(eval_share=0.5)
+    await fill(queue, 300, 0)
+    for i in range(5):  # eval is short
+        await queue.submit(Job(f"short{i}", b"", "eval"))
+        assert await take(queue, 1, 20) == Counter(train=19, eval=1)
+    await fill(queue, 0, 300)
+    assert abs((await take(queue, 1, 20))["eval"] - 10) <= 1
+    await take(queue, 8, 20)
+    while (await queue.stats()).lanes["train"].queued > 5:
+        await take(queue, 1, 4)
+    assert (await take(queue, 1, 40))["train"] == 5  # train is short
+    await fill(queue, 300, 0)
+    taken = await take(queue, 1, 20)
+    assert abs(taken["eval"] - 10) <= 1, taken
+
+
 async def test_stats_tell_the_lanes_apart(queue: WorkQueue) -> None:
     await fill(queue, 3, 2)
     await queue.lease("w", 1)

@@ -100,9 +100,11 @@ def test_names_that_only_sound_secret_are_written(capsys: Captured) -> None:
 @pytest.mark.parametrize("form", ["json", "console"])
 def test_hostile_text_cannot_forge_a_line_or_move_the_cursor(capsys: Captured, form: Any) -> None:
     setup_logging("reward", format=form)
-    get_logger().info("event", text="a\n2026 [info] forged\x1b[2J\x9b\r", key="\u2028")
+    hostile = "a\n2026 [info] forged\x1b[2J\x9b\r"
+    get_logger().info("event " + hostile, text=hostile, key="\u2028")
+    logging.getLogger("some.library").warning("from elsewhere %s", hostile)
     written = capsys.readouterr().err
-    assert written.count("\n") == 1
+    assert written.count("\n") == 2
     assert "\x1b[2J" not in written
     assert "\x9b" not in written
     assert "\r" not in written

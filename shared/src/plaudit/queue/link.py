@@ -34,15 +34,16 @@ Argument = bytes | str | int | float
 
 
 @cache
-def source(name: str) -> bytes:
+def source(name: str) -> str:
     """The text of a script, behind the prelude that all share."""
     folder = files(__package__) / "scripts"
-    return (folder / "_prelude.lua").read_bytes() + (folder / f"{name}.lua").read_bytes()
+    files_of_script = (folder / "_prelude.lua", folder / f"{name}.lua")
+    return "".join(file.read_text(encoding="utf-8") for file in files_of_script)
 
 
 @cache
 def digest(name: str) -> str:
-    return sha1(source(name), usedforsecurity=False).hexdigest()
+    return sha1(source(name).encode(), usedforsecurity=False).hexdigest()
 
 
 def backoff_s(attempt: int) -> float:
@@ -94,8 +95,8 @@ class Link:
         try:
             return await self.redis.evalsha(digest(script), 1, self.prefix, *args)
         except NoScriptError:
-            await self.redis.script_load(source(script))
-            return await self.redis.evalsha(digest(script), 1, self.prefix, *args)
+            # EVAL caches the script, too, and cannot be overtaken by another SCRIPT FLUSH
+            return await self.redis.eval(source(script), 1, self.prefix, *args)
 
     def _unreachable(self, script: str, error: Exception) -> Unavailable:
         return Unavailable(

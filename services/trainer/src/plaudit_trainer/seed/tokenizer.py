@@ -32,7 +32,7 @@ def make_tokenizer(texts: Iterable[str], *, vocabulary_size: int) -> PreTrainedT
     bpe = _train(texts, vocabulary_size)
     return Qwen2Tokenizer(
         vocab=bpe["vocab"],
-        merges=[tuple(merge) for merge in bpe["merges"]],
+        merges=bpe["merges"],
         pad_token=PAD,
         eos_token=END,
         # Never produced, since every byte is known; without it the class adds one of its own.
@@ -58,4 +58,5 @@ def _train(texts: Iterable[str], vocabulary_size: int) -> dict[str, Any]:
     )
     tokenizer.train_from_iterator(texts, trainer)
     bpe: dict[str, Any] = json.loads(tokenizer.to_str())["model"]
+    bpe["merges"] = [tuple(merge) for merge in bpe["merges"]]
     return bpe
