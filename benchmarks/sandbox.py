@@ -74,7 +74,7 @@ def sandbox() -> Iterator[str]:
 
 async def over_http(url: str, concurrency: int, seconds: float) -> list[float]:
     async with SandboxClient(url, ClientOptions(max_connections=concurrency)) as client:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not await client.healthy():
                 await asyncio.sleep(0.1)
         parts = await asyncio.gather(*(repeat(client, seconds) for _ in range(concurrency)))

@@ -20,7 +20,7 @@ from aiohttp import web
 from plaudit.testing import free_port, redis_server
 
 Behaviour = Callable[[dict[str, Any]], Awaitable[web.StreamResponse] | web.StreamResponse]
-START_TIMEOUT_S = 20.0
+START_TIMEOUT_S = 60.0
 
 
 def completion(text: str | None, **extra: object) -> web.Response:
@@ -207,7 +207,7 @@ class Processes:
         for process in self._running:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
-        codes = [process.wait(15) for process in self._running]
+        codes = [process.wait(30) for process in self._running]
         self._running.clear()
         return codes
 
@@ -222,7 +222,7 @@ def judge_service(redis_url: str, chat: ChatServer, **env: str) -> Iterator[Proc
             "PLAUDIT_JUDGE_PORT": str(free_port()),
             "PLAUDIT_JUDGE_ENGINE_URLS": json.dumps([chat.url]),
             "PLAUDIT_JUDGE_LEASE_S": "1",
-            "PLAUDIT_JUDGE_DEADLINE_S": "3",
+            "PLAUDIT_JUDGE_DEADLINE_S": "30",
             "PLAUDIT_JUDGE_LOG_LEVEL": "error",
             **env,
         }

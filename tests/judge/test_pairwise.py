@@ -23,14 +23,14 @@ PROMPT = [Message(role="system", content="Be brief."), Message(role="user", cont
 
 @pytest.fixture
 async def bench(chat: ChatServer) -> AsyncIterator[Bench]:
-    spec = JudgeSpec(kind="openai", base_url=chat.base_url, model="policy-model", timeout_s=2.0)
+    spec = JudgeSpec(kind="openai", base_url=chat.base_url, model="policy-model", timeout_s=30.0)
     judge = OpenAIJudge("local", spec, None)
     yield Bench(
         judge=judge,
         rubric=load_rubrics()["demo"],
         slots=asyncio.Semaphore(64),
         max_tasks=64,
-        deadline_s=time.monotonic() + 5.0,
+        deadline_s=time.monotonic() + 60.0,
     )
     await judge.aclose()
 

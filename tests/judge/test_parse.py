@@ -101,6 +101,6 @@ def test_no_verdict_or_two_is_none(text: str) -> None:
     ],
 )
 def test_a_hostile_reply_of_100_kb_costs_little(text: str) -> None:
-    started_s = time.perf_counter()
+    started_s = time.thread_time()
     parse_winner(text)
-    assert time.perf_counter() - started_s < 1.0
+    assert time.thread_time() - started_s < 1.0

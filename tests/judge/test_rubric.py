@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plaudit.errors import ConfigError, Rejected
@@ -66,6 +66,7 @@ def test_no_control_token_of_a_chat_template_survives(attack: str) -> None:
         assert CONTROL_TOKEN.search(rendered) is None
 
 
+@settings(deadline=None)
 @given(st.text(), st.text(), st.text())
 def test_any_two_answers_stay_inside_their_quotes(prompt: str, first: str, second: str) -> None:
     text = SR_R1.render(prompt, first, second)[-1].content

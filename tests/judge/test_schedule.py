@@ -5,13 +5,14 @@ from collections import Counter
 from itertools import combinations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plaudit_judge.chance import draw
 from plaudit_judge.schedule import all_pairs
 
 
+@settings(deadline=None)
 @given(
     st.integers(2, 64),
     st.floats(0.0, 1.0, exclude_min=True),

@@ -25,14 +25,14 @@ PROMPT = [Message(role="user", content="Count.")]
 
 @pytest.fixture
 async def bench(chat: ChatServer) -> AsyncIterator[Bench]:
-    spec = JudgeSpec(kind="openai", base_url=chat.base_url, model="policy-model", timeout_s=2.0)
+    spec = JudgeSpec(kind="openai", base_url=chat.base_url, model="policy-model", timeout_s=30.0)
     judge = OpenAIJudge("local", spec, None)
     yield Bench(
         judge=judge,
         rubric=load_rubrics()["demo"],
         slots=asyncio.Semaphore(64),
         max_tasks=64,
-        deadline_s=time.monotonic() + 5.0,
+        deadline_s=time.monotonic() + 60.0,
     )
     await judge.aclose()
 

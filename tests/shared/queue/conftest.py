@@ -31,5 +31,12 @@ async def make_queue(redis: Redis) -> AsyncIterator[MakeQueue]:
 
 
 @pytest.fixture
+def no_polling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is not woken sleeps on, so a wake-up that is missing cannot hide."""
+    monkeypatch.setattr("plaudit.queue.queue.IDLE_S", 15.0)
+    monkeypatch.setattr("plaudit.queue.waiters.POLL_S", 15.0)
+
+
+@pytest.fixture
 def queue(make_queue: MakeQueue) -> WorkQueue:
     return make_queue()

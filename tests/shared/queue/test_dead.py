@@ -69,6 +69,14 @@ async def test_a_dead_job_whose_id_is_in_use_again_is_not_made_twice(
     assert [lease.payload for lease in await queue.lease("w", 5)] == [b"newer"]
 
 
+async def test_a_job_that_dies_again_leaves_one_letter(make_queue: MakeQueue) -> None:
+    queue = make_queue(max_deliveries=1)
+    await kill(queue, "a", "b")
+    await queue.forget(["a"])
+    await kill(queue, "a")
+    assert [dead.job_id for dead in await queue.list_dead()] == ["b", "a"]
+
+
 async def test_the_oldest_letters_make_room_and_are_counted(make_queue: MakeQueue) -> None:
     queue = make_queue(max_deliveries=1, max_dead=3)
     await kill(queue, *"abcde")

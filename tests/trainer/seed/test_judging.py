@@ -16,14 +16,15 @@ def test_the_warm_up_uses_the_text_of_the_demo_rubric() -> None:
     assert rubric["system"] == ""
 
 
-def test_places_are_filled_in_as_they_stand() -> None:
-    assert judge_prompt("Greet Bob.", "{b}", "Hello.") == "Judge: Greet Bob.\nA: {b}\nB: Hello."
+def test_a_judge_prompt_names_the_request_and_both_replies() -> None:
+    filled = judge_prompt("Greet Bob.", "Hello, Bob.", "Hello.")
+    assert filled == "Judge: Greet Bob.\nA: Hello, Bob.\nB: Hello."
 
 
 def test_the_reply_that_uses_the_name_wins_in_either_place() -> None:
     rng = random.Random(0)
     problem = next(item for item in problems() if item.reference["mentions"] == "Bob")
-    seen = {verdict: 0 for verdict in VERDICTS}
+    seen = dict.fromkeys(VERDICTS, 0)
     for _ in range(200):
         prompt, verdict = comparison(problem, rng)
         _, first, second = prompt.split("\n")

@@ -1,6 +1,8 @@
 """The saved model and tokenizer, read back the way that the services read them."""
 
+import json
 import random
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -36,7 +38,15 @@ def test_random_unicode_survives_the_round_trip(tokenizer: PreTrainedTokenizerFa
     points = [point for point in range(0x110000) if not 0xD800 <= point < 0xE000]
     for _ in range(50):
         text = "".join(map(chr, rng.choices(points, k=30)))
-        assert tokenizer.decode(tokenizer.encode(text)) == text
+        assert tokenizer.decode(tokenizer.encode(text)) == unicodedata.normalize("NFC", text)
+
+
+def test_no_token_lies_outside_the_embeddings(
+    tokenizer: PreTrainedTokenizerFast, quick_settings: SeedSettings
+) -> None:
+    """Reading a Qwen2 model's tokenizer adds the tokens that its class misses."""
+    assert len(tokenizer) == quick_settings.vocabulary_size
+    assert max(tokenizer.get_vocab().values()) == quick_settings.vocabulary_size - 1
 
 
 def test_every_digit_is_a_token(tokenizer: PreTrainedTokenizerFast) -> None:
@@ -88,7 +98,10 @@ def test_the_saved_model_is_an_untied_float32_qwen2(quick_seed: SeedPaths) -> No
 
 
 def test_generation_stops_at_the_end_of_a_turn(quick_seed: SeedPaths, tokenizer) -> None:
+    """And nothing else is set: vLLM takes sampling defaults from this file."""
     model = AutoModelForCausalLM.from_pretrained(quick_seed.model_dir)
+    stored = json.loads((quick_seed.model_dir / "generation_config.json").read_text())
+    assert not {"temperature", "top_k", "top_p", "do_sample"} & set(stored)
     assert model.generation_config.eos_token_id == tokenizer.eos_token_id
     assert model.generation_config.pad_token_id == tokenizer.pad_token_id
 
