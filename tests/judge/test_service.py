@@ -19,7 +19,7 @@ from plaudit.schemas.judge import PairwiseRequest, TournamentRequest
 from .conftest import ChatServer, Processes, completion, error, judge_service, larger_number_wins
 
 PROMPT = [Message(role="user", content="Count.")]
-MAX_QUEUED = 200
+MAX_QUEUED = 60
 HASTY_DEADLINE_S = 1.0
 JUDGES = {
     "other": {"kind": "self"},
@@ -268,7 +268,7 @@ async def test_many_pairs_at_once_are_all_judged_within_the_bound(
     """More than the queue holds: those over the bound are refused and sent again."""
     chat.delay_s = 0.01
     async with JudgeClient(service.url, ClientOptions(max_attempts=20)) as client:
-        asked = (client.pairwise(pair(str(i), "0", swap=False)) for i in range(1, 401))
+        asked = (client.pairwise(pair(str(i), "0", swap=False)) for i in range(1, 301))
         responses = await asyncio.gather(*asked)
     assert {response.winner for response in responses} == {"a"}
     assert chat.max_running <= 64

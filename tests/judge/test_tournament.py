@@ -209,6 +209,6 @@ async def test_verdicts_and_tokens_are_counted_by_judge(bench: Bench) -> None:
 
 
 async def test_all_comparisons_run_at_once(bench: Bench, chat: ChatServer) -> None:
-    chat.delay_s = 0.3
+    chat.delay_s = 1.0
     response = await run_tournament(bench, group(*map(str, range(8)), swap=True))
     assert response.usage.calls == chat.max_running == 56

@@ -287,7 +287,7 @@ def test_any_sequence_of_calls_crashes_and_lapses_matches_the_model(redis_url: s
     play(
         lambda: QueueMachine(redis_url),  # type: ignore[arg-type]
         settings=settings(
-            max_examples=30,
+            max_examples=20,
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),

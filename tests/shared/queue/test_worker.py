@@ -214,6 +214,25 @@ async def test_a_worker_cancelled_outright_hands_back_its_jobs(queue: WorkQueue)
     assert [lease.deliveries for lease in await queue.lease("other")] == [1]
 
 
+async def test_a_worker_cancelled_at_any_moment_keeps_no_job(make_queue: MakeQueue) -> None:
+    queue, other = make_queue(), make_queue()
+
+    async def handler(lease: Lease) -> bytes:
+        await asyncio.sleep(30)
+        return b""
+
+    for i in range(30):
+        running = asyncio.create_task(Worker(queue, handler, "w").run(asyncio.Event()))
+        await asyncio.sleep(0.005)
+        await other.submit(Job(str(i), b""))
+        await asyncio.sleep(i / 10_000)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        [lease] = await other.lease("other", wait_s=10)
+        assert (lease.job_id, lease.deliveries) == (str(i), 1)
+        await other.complete(lease, b"")
+
+
 async def test_a_worker_stops_promptly_at_any_moment(queue: WorkQueue) -> None:
     async def handler(lease: Lease) -> bytes:
         return b""

@@ -256,7 +256,7 @@ class Learner:
     def run(self, run_dir: Path, *launcher: str, **env: str) -> tuple[int, str]:
         """The exit code and the output."""
         process = self.start(run_dir, *launcher, **env)
-        output, _ = process.communicate(timeout=100)
+        output, _ = process.communicate(timeout=280)
         return process.returncode, output
 
 

@@ -14,9 +14,12 @@ from safetensors.torch import load_file
 from plaudit.errors import ConfigError, PlauditError, Stalled
 from plaudit.schemas.policy import PolicyManifest
 
-TIMEOUT_S = 60
+TIMEOUT_S = 120
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:torch"),
+    pytest.mark.timeout(300),
+]
 
 
 def metrics(run_dir: Path) -> list[dict]:
@@ -115,7 +118,7 @@ def test_sigterm_ends_the_step_writes_a_checkpoint_and_exits_zero(
     process = learner.start(run_dir)
     wait_until(lambda: ledger.counts().trained == 6)
     process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=20)
+    output, _ = process.communicate(timeout=60)
     assert process.returncode == 0, output
     assert (run_dir / "checkpoints" / "step-000003" / "plaudit.json").is_file()
     assert ledger.states() == {}, "a checkpoint holds every trained group"
@@ -155,7 +158,7 @@ def test_a_learner_that_another_has_fenced_off_stops(
     ledger.claim("another")
     ledger.fill([make_group(number) for number in range(2)])
     output, _ = process.communicate(timeout=60)
-    assert process.returncode == 2, output
+    assert process.returncode == 1, output
     assert "another learner has claimed this run" in output
     assert ledger.counts().trained == 0
     assert "failure" not in ledger.progress()

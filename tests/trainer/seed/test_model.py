@@ -16,7 +16,9 @@ from plaudit_trainer.seed.muon import orthogonalize
 
 @pytest.fixture(scope="module")
 def tokenizer(quick_seed: SeedPaths) -> PreTrainedTokenizerFast:
-    return AutoTokenizer.from_pretrained(quick_seed.model_dir)
+    tokenizer = AutoTokenizer.from_pretrained(quick_seed.model_dir)
+    assert isinstance(tokenizer, PreTrainedTokenizerFast)
+    return tokenizer
 
 
 @pytest.mark.parametrize(
@@ -76,7 +78,9 @@ def test_an_unknown_role_is_refused(tokenizer: PreTrainedTokenizerFast) -> None:
         tokenizer.apply_chat_template([{"role": "tool", "content": "1"}], tokenize=False)
 
 
-def test_prompts_and_replies_are_short(quick_seed: SeedPaths, tokenizer) -> None:
+def test_prompts_and_replies_are_short(
+    quick_seed: SeedPaths, tokenizer: PreTrainedTokenizerFast
+) -> None:
     from plaudit_trainer.seed.dataset import make_dataset
 
     for problem in make_dataset(SeedSettings()).train:
@@ -97,7 +101,9 @@ def test_the_saved_model_is_an_untied_float32_qwen2(quick_seed: SeedPaths) -> No
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
 
 
-def test_generation_stops_at_the_end_of_a_turn(quick_seed: SeedPaths, tokenizer) -> None:
+def test_generation_stops_at_the_end_of_a_turn(
+    quick_seed: SeedPaths, tokenizer: PreTrainedTokenizerFast
+) -> None:
     """And nothing else is set: vLLM takes sampling defaults from this file."""
     model = AutoModelForCausalLM.from_pretrained(quick_seed.model_dir)
     stored = json.loads((quick_seed.model_dir / "generation_config.json").read_text())
@@ -106,7 +112,9 @@ def test_generation_stops_at_the_end_of_a_turn(quick_seed: SeedPaths, tokenizer)
     assert model.generation_config.pad_token_id == tokenizer.pad_token_id
 
 
-def test_the_demo_model_is_well_under_five_million_parameters(tokenizer) -> None:
+def test_the_demo_model_is_well_under_five_million_parameters(
+    tokenizer: PreTrainedTokenizerFast,
+) -> None:
     model = make_model(SeedSettings(), tokenizer)
     assert sum(parameter.numel() for parameter in model.parameters()) < 2_000_000
 

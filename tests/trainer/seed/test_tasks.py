@@ -31,7 +31,7 @@ def output(reply: str, stdin: str) -> str:
 
 
 def share_of_tests_passed(problem: Problem, reply: str) -> float:
-    tests = problem.reference["tests"]
+    tests: list[dict[str, str]] = problem.reference["tests"]
     return sum(output(reply, test["stdin"]) == test["stdout"] for test in tests) / len(tests)
 
 

@@ -75,8 +75,9 @@ class Worker:
             await cancel(leasing)
             await self._wait_for_jobs(self._drain_timeout_s)
         finally:
+            await cancel(leasing)
             await self._hand_back()
-            for task in (leasing, renewing, stopping):
+            for task in (renewing, stopping):
                 await cancel(task)
         for task in (leasing, renewing):
             if not task.cancelled():
@@ -133,22 +134,22 @@ class Worker:
 
     async def _run_job(self, lease: Lease) -> None:
         task = _current_task()
-        try:
-            settle = await self._attempt(lease)
-        except asyncio.CancelledError:
-            if task not in self._lost:
-                with suppress(Unavailable):  # the lease lapses by itself
-                    await self._queue.release(lease)
-            raise
-        self._settling.add(task)
-        await self._settle(lease, settle)
+        with use_traceparent(lease.traceparent):
+            try:
+                settle = await self._attempt(lease)
+            except asyncio.CancelledError:
+                if task not in self._lost:
+                    with suppress(Unavailable):  # the lease lapses by itself
+                        await self._queue.release(lease)
+                raise
+            self._settling.add(task)
+            await self._settle(lease, settle)
 
     async def _attempt(self, lease: Lease) -> Settle:
         """Runs the handler; returns the call that records what came of it."""
         queue = self._queue
         try:
-            with use_traceparent(lease.traceparent):
-                result = await self._handler(lease)
+            result = await self._handler(lease)
             if not isinstance(result, bytes):
                 raise FailJob(f"the handler returned {type(result).__name__}, not bytes")
         except FailJob as failure:
@@ -196,6 +197,7 @@ class Worker:
 
     async def _hand_back(self) -> None:
         """Cancels what still runs; each job releases itself."""
+        await asyncio.sleep(0)  # a task cancelled before it began could not release anything
         for task in self._running:
             if task not in self._settling:
                 task.cancel()

@@ -20,6 +20,7 @@ from plaudit.telemetry import get_logger, setup_logging
 from plaudit_trainer.learner.announcer import Announcer
 from plaudit_trainer.learner.checkpoint import CheckpointRecord, CheckpointStore
 from plaudit_trainer.learner.metrics import cut_metrics
+from plaudit_trainer.learner.orphan import exit_when_orphaned
 from plaudit_trainer.learner.signals import stop_flag
 from plaudit_trainer.learner.source import GroupSource, StopRequested
 from plaudit_trainer.learner.wait import WHO
@@ -46,6 +47,8 @@ def run(run_path: Path) -> None:
     settings = load_settings(TrainerSettings, service="trainer")
     setup_logging("learner", settings.log_level, settings.log_format)
     run_dir = RunDir(run_path)
+    if "RANK" in os.environ:
+        exit_when_orphaned()
     with ExitStack() as stack:
         is_stopping = stack.enter_context(stop_flag())
         leader = None
