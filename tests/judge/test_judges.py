@@ -106,8 +106,9 @@ async def test_a_server_that_is_not_there_is_named() -> None:
     port = free_port()
     spec = JudgeSpec(kind="openai", base_url=f"http://127.0.0.1:{port}/v1", model="m")
     judge = OpenAIJudge("gone", spec, None)
-    with pytest.raises(Unavailable, match=f"127.0.0.1:{port}"):
+    with pytest.raises(Unavailable, match=f"127.0.0.1:{port}") as caught:
         await judge.ask(ASK, 0.5)
+    assert "settings of the judge service" in (caught.value.fix or "")
     await judge.aclose()
 
 

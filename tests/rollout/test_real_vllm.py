@@ -295,7 +295,9 @@ async def test_corrupt_and_half_written_versions_are_refused_while_the_old_one_s
         (Path(half.path) / "manifest.json").unlink()
         bad = tiny.publish(tmp_path / "policy", RUN, 2, models(2))
         weights = Path(bad.path) / "model.safetensors"
-        weights.write_bytes(weights.read_bytes()[:-1] + b"?")
+        raw = bytearray(weights.read_bytes())
+        raw[-1] ^= 1
+        weights.write_bytes(raw)
         for announcement, reason in ((half, "half-written"), (bad, "does not match its sha256")):
             await client.announce(announcement)
             state = await until_policy(

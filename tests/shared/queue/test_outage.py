@@ -121,6 +121,18 @@ async def test_no_job_is_lost_to_meddling(
     assert (stats.done, stats.queued, stats.running) == (100, 0, 0)
 
 
+async def test_leases_outlive_the_consumer_group(redis: Redis, queue: WorkQueue) -> None:
+    await queue.submit_many([Job(name, b"") for name in ("held", "done", "returned")])
+    held, done, returned = await queue.lease("w", 3)
+    await queue.complete(done, b"")
+    await queue.release(returned)
+    await queue.submit(Job("new", b""))
+    await redis.xgroup_destroy("plaudit:q:q:train", "workers")
+    assert [lease.job_id for lease in await queue.lease("w", 9)] == ["returned", "new"]
+    assert await queue.renew([held]) == []
+    assert await queue.complete(held, b"")
+
+
 async def test_an_emptied_redis_is_a_new_queue(redis: Redis, queue: WorkQueue) -> None:
     stop = asyncio.Event()
     working = asyncio.create_task(Worker(queue, handle, "w").run(stop))

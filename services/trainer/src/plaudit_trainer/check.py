@@ -1,11 +1,11 @@
 """Checks of a recipe that need its files: the model, the rows, the length of every prompt."""
 
-from pathlib import Path
 from typing import Any
 
 from plaudit.errors import ConfigError
 from plaudit.schemas.recipe import Recipe
 from plaudit_trainer.data import Row, load_rows
+from plaudit_trainer.model_path import check_model_path
 
 
 def check_recipe(recipe: Recipe) -> dict[str, Any]:
@@ -66,11 +66,7 @@ def _num_tokens(tokenizer: Any, row: Row) -> int:
 def _tokenizer(path: str) -> Any:
     from transformers import AutoTokenizer
 
-    if path.startswith(("/", ".")) and not (Path(path) / "config.json").is_file():
-        raise ConfigError(
-            f"model.path = {path!r}: no model is there (config.json is missing).",
-            fix="give a model directory, a hub id, or 'seed'",
-        )
+    check_model_path(path)
     try:
         return AutoTokenizer.from_pretrained(path)
     except (OSError, ValueError) as error:

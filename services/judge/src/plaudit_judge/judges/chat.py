@@ -1,5 +1,8 @@
 """The OpenAI chat wire format: one attempt at one endpoint. Retrying is the judge's."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from plaudit.client import ClientOptions, HttpClient
@@ -86,7 +89,8 @@ class ChatEndpoint(HttpClient):
         )
         if cache_salt is not None:
             request = SaltedChatRequest(**dict(request), cache_salt=cache_salt)
-        answer = await self.post("/chat/completions", request, ChatAnswer, timeout_s=timeout_s)
+        with _advice():
+            answer = await self.post("/chat/completions", request, ChatAnswer, timeout_s=timeout_s)
         usage = answer.usage or ChatUsage()
         return Reply(
             text=(answer.choices[0].message.content or "")[-MAX_REPLY_CHARS:],
@@ -96,10 +100,19 @@ class ChatEndpoint(HttpClient):
 
     async def first_model(self, timeout_s: float) -> str:
         """The model that the endpoint serves. Raises Unavailable when it serves none."""
-        models = await self.get("/models", ModelList, timeout_s=timeout_s)
+        with _advice():
+            models = await self.get("/models", ModelList, timeout_s=timeout_s)
         if not models.data:
             raise Unavailable(f"{self.peer} serves no model.")
         return models.data[0].id
 
-    def _how_to_reach(self) -> str:
-        return "start it, or correct the address in the settings of the judge service."
+
+@contextmanager
+def _advice() -> Iterator[None]:
+    """What the base client advises is right for Plaudit's own services only."""
+    try:
+        yield
+    except Unavailable as error:
+        if error.fix is not None:
+            error.fix = "start it, or correct its address in the settings of the judge service."
+        raise

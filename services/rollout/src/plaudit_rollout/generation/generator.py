@@ -152,7 +152,10 @@ class Generator:
         """Empty when the engine could not be reached, and so did nothing for the group."""
         want = job.prompt
         try:
-            return await self._engine.generate(prompt.tokens, want.n, want.sampling, span.salt)
+            # why: vLLM refuses several greedy completions, which would all be the same.
+            num_drawn = 1 if want.sampling.temperature == 0.0 else want.n
+            drawn = await self._engine.generate(prompt.tokens, num_drawn, want.sampling, span.salt)
+            return drawn * (want.n // num_drawn)
         except EngineAway:
             await self._engine_failed()
             return []

@@ -1,10 +1,10 @@
 """The model and the tokenizer that a recipe names."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plaudit.errors import ConfigError
 from plaudit.schemas.recipe import Recipe
+from plaudit_trainer.model_path import check_model_path
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -19,11 +19,7 @@ def load_model(recipe: Recipe) -> "PreTrainedModel":
     from transformers import AutoModelForCausalLM
 
     path = recipe.model.path
-    if path.startswith(("/", ".")) and not (Path(path) / "config.json").is_file():
-        raise ConfigError(
-            f"model.path = {path!r}: no model is there (config.json is missing).",
-            fix="give a model directory, a hub id, or 'seed'",
-        )
+    check_model_path(path)
     try:
         model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
     except (OSError, ValueError) as error:
@@ -37,6 +33,7 @@ def load_model(recipe: Recipe) -> "PreTrainedModel":
 def load_tokenizer(recipe: Recipe) -> "PreTrainedTokenizerBase":
     from transformers import AutoTokenizer
 
+    check_model_path(recipe.model.path)
     try:
         tokenizer = AutoTokenizer.from_pretrained(recipe.model.path, padding_side="left")
     except (OSError, ValueError) as error:

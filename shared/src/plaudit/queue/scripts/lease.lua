@@ -6,12 +6,26 @@ local eval_share, result_ttl_ms, max_dead = tonumber(ARGV[5]), tonumber(ARGV[6])
 local now = now_ms()
 local reply, num_bytes, MAX_BYTES = {-1}, 0, 16 * 1024 * 1024
 
--- The group is missing on first use and after somebody removed it. Then every entry counts as new.
+-- Entries are delivered in order, so all up to this one have been.
+local function newest_delivered(lane)
+  local newest, newest_ms, newest_seq = '0', 0, 0
+  for _, key in ipairs({leases(lane), again(lane)}) do
+    for _, entry in ipairs(redis.call('ZRANGE', key, 0, -1)) do
+      local ms, seq = string.match(entry, '^(%d+)-(%d+)$')
+      ms, seq = tonumber(ms), tonumber(seq)
+      if ms > newest_ms or (ms == newest_ms and seq > newest_seq) then
+        newest, newest_ms, newest_seq = entry, ms, seq
+      end
+    end
+  end
+  return newest
+end
+
+-- The group is missing on first use and after somebody removed it; leases outlive that.
 local function ensure_group(lane)
   local joined = redis.pcall('XGROUP', 'CREATECONSUMER', stream(lane), GROUP, worker)
   if type(joined) == 'table' and joined.err then
-    redis.call('XGROUP', 'CREATE', stream(lane), GROUP, '0', 'MKSTREAM')
-    redis.call('DEL', leases(lane), again(lane))
+    redis.call('XGROUP', 'CREATE', stream(lane), GROUP, newest_delivered(lane), 'MKSTREAM')
   end
 end
 
