@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from hypothesis.stateful import run_state_machine_as_test as play
 from redis.asyncio import Redis
 
@@ -17,8 +17,8 @@ from plaudit.errors import QueueFull
 from plaudit.queue import DeadJob, Job, JobRecord, Lease, QueueOptions, QueueStats, WorkQueue
 from plaudit.schemas.common import Lane
 
-JOB_IDS = [f"j{i}" for i in range(7)]
-MAX_JOBS, MAX_DELIVERIES, MAX_DEAD = 5, 2, 2
+JOB_IDS = [f"j{i}" for i in range(6)]
+MAX_JOBS, MAX_DELIVERIES, MAX_DEAD = 4, 2, 2
 LANES = ("train", "eval")
 OPEN = ("queued", "running")
 an_id, a_lane = st.sampled_from(JOB_IDS), st.sampled_from(LANES)
@@ -75,7 +75,12 @@ class QueueMachine(RuleBasedStateMachine):
         self.jobs[job_id] = Expected(lane)
         self.born += 1
 
-    @rule(job_ids=st.lists(an_id, min_size=1, max_size=4), lane=a_lane)
+    @initialize(num_leased=st.integers(0, MAX_JOBS))
+    def begin_busy(self, num_leased: int) -> None:
+        self.submit(JOB_IDS[:MAX_JOBS], "train")
+        self.lease(num_leased or 1, "w1")
+
+    @rule(job_ids=st.lists(an_id, min_size=1, max_size=5), lane=a_lane)
     def submit(self, job_ids: list[str], lane: Any) -> None:
         fresh = {job_id for job_id in job_ids if job_id not in self.jobs}
         jobs = [Job(job_id, job_id.encode(), lane) for job_id in job_ids]
@@ -111,12 +116,34 @@ class QueueMachine(RuleBasedStateMachine):
             assert lease.payload == lease.job_id.encode()
         self.leases += taken
 
-    @rule(job_id=an_id)
-    def lapse(self, job_id: str) -> None:
-        job = self.jobs.get(job_id)
-        if job is not None and job.status == "running":
-            self.do(self.rewind(job_id, job.lane))
-            job.lapsed = True
+    def running(self) -> list[str]:
+        return [job_id for job_id, job in self.jobs.items() if job.status == "running"]
+
+    @precondition(lambda self: self.running())
+    @rule(data=st.data())
+    def lapse(self, data: st.DataObject) -> None:
+        running = st.sampled_from(self.running())
+        for job_id in data.draw(st.lists(running, unique=True, min_size=1)):
+            self.do(self.rewind(job_id, self.jobs[job_id].lane))
+            self.jobs[job_id].lapsed = True
+
+    @precondition(lambda self: self.running())
+    @rule(times=st.integers(1, 3))
+    def all_workers_crash(self, times: int) -> None:
+        for _ in range(times):
+            for job_id in self.running():
+                self.do(self.rewind(job_id, self.jobs[job_id].lane))
+                self.jobs[job_id].lapsed = True
+            self.lease(6, "w3")
+
+    @precondition(lambda self: self.running())
+    @rule(times=st.integers(1, 3))
+    def all_attempts_fail(self, times: int) -> None:
+        for _ in range(times):
+            for lease in self.leases:
+                if lease.job_id in self.running() and self.jobs[lease.job_id].token == lease.token:
+                    self.settle_by(lease, "retry")
+            self.lease(6, "w3")
 
     async def rewind(self, job_id: str, lane: str) -> None:
         entry: Any = await self.redis.hget(f"plaudit:q:q:job:{job_id}", "entry")
@@ -153,7 +180,9 @@ class QueueMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.leases)
     @rule(data=st.data(), how=st.sampled_from(["retry", "fail", "release"]))
     def hand_back(self, data: st.DataObject, how: str) -> None:
-        lease = data.draw(st.sampled_from(self.leases))
+        self.settle_by(data.draw(st.sampled_from(self.leases)), how)
+
+    def settle_by(self, lease: Lease, how: str) -> None:
         status = self.do(
             self.queue.release(lease)
             if how == "release"
@@ -287,7 +316,7 @@ def test_any_sequence_of_calls_crashes_and_lapses_matches_the_model(redis_url: s
     play(
         lambda: QueueMachine(redis_url),  # type: ignore[arg-type]
         settings=settings(
-            max_examples=20,
+            max_examples=40,
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),

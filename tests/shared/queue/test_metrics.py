@@ -27,5 +27,6 @@ async def test_metrics_of_several_queues_have_one_family_each_and_bounded_labels
     assert 'plaudit_queue_done_total{lane="train",queue="code"} 1.0' in text
     assert 'plaudit_queue_dead_letters{queue="rules"} 1.0' in text
     assert 'plaudit_queue_oldest_age_seconds{lane="train",queue="rules"}' in text
+    assert text.count('plaudit_queue_queued{lane="train",queue="rules"}') == 1
     assert text.count("# TYPE plaudit_queue_queued gauge") == 1
     assert "secret" not in text

@@ -89,7 +89,7 @@ async def test_a_payload_over_the_limit_is_refused(make_queue: MakeQueue) -> Non
 
 
 async def test_a_payload_of_a_wrong_type_hurts_only_its_sender(queue: WorkQueue) -> None:
-    bad = Job("bad", None)  # type: ignore[arg-type]
+    bad = Job("bad", "text")  # type: ignore[arg-type]
     replies = await asyncio.gather(
         queue.submit(Job("a", b"")), queue.submit(bad), return_exceptions=True
     )
