@@ -23,6 +23,7 @@ class FakeVllm:
         self.refuse_generate = False
         self.fail_reload = False
         self.num_generated = 0
+        self.is_dead = False
         self.salts: list[str] = []
         self.loaded: list[str] = []
         self.aborts = 0
@@ -37,6 +38,7 @@ class FakeVllm:
         app = web.Application()
         app.add_routes(
             [
+                web.get("/health", self._health),
                 web.get("/weight_info", self._weight_info),
                 web.post("/update_weight_version", self._stamp),
                 web.post("/pause", self._pause),
@@ -61,11 +63,16 @@ class FakeVllm:
     async def restart(self) -> None:
         """As a new process: base weights, no stamp, nothing paused."""
         await self.stop()
-        self.value, self.stamp = 0.0, "default"
+        self.value, self.stamp, self.is_dead = 0.0, "default", False
         self.running.set()
         await self.start()
 
+    async def _health(self, request: web.Request) -> web.Response:
+        return web.Response(status=503 if self.is_dead else 200)
+
     async def _weight_info(self, request: web.Request) -> web.Response:
+        if self.is_dead:  # nobody is left to answer, and vLLM waits
+            await asyncio.sleep(60.0)
         return web.json_response({"weight_version": self.stamp})
 
     async def _stamp(self, request: web.Request) -> web.Response:
@@ -110,7 +117,7 @@ class FakeVllm:
         first = self.value
         if self.refuse_generate:
             return web.json_response({"error": {"message": "no such parameter"}}, status=400)
-        if self.fail_generate > 0:
+        if self.fail_generate > 0 or self.is_dead:
             self.fail_generate -= 1
             return web.json_response({"error": {"message": "EngineDeadError"}}, status=500)
         await asyncio.sleep(self.seconds_per_request)

@@ -34,7 +34,9 @@ SERVER = """
 import http.server, sys
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        self.send_response(200); self.send_header("content-length", "0"); self.end_headers()
+        dead = self.path == "/health" and len(sys.argv) > 2
+        self.send_response(503 if dead else 200)
+        self.send_header("content-length", "0"); self.end_headers()
     def log_message(self, *args): pass
 http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 """
@@ -154,6 +156,18 @@ async def test_an_engine_that_hangs_is_killed_and_started_again(tmp_path, monkey
         assert await watching == "no answer for unresponsive_timeout_s = 0.5"
     await process.stop(0.2)
     assert not is_alive(process.pid)
+
+
+async def test_a_server_that_outlives_its_engine_core_is_started_again(monkeypatch):
+    settings = RolloutSettings(engine_port=free_port())
+    monkeypatch.setattr(supervisor, "_ALIVE_POLL_S", 0.05)
+    serve = Command(
+        [sys.executable, "-c", SERVER, str(settings.engine_port), "dead"], dict(os.environ)
+    )
+    process = EngineProcess(serve)
+    async with asyncio.timeout(20.0):
+        assert await supervisor._watch(process, settings) == "the engine core is dead"
+    await process.stop(0.2)
 
 
 async def _answers(url: str) -> bool:

@@ -205,7 +205,7 @@ async def test_a_swap_drops_no_request_and_pauses_briefly(
         started = time.monotonic()
         collecting = asyncio.create_task(collect(client, len(names), RUN, 300.0))
         for version in (1, 2, 3):
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(1.0)
             await release(version)
             state = await until_policy(client, serves(version), 60.0)
             pauses.append(state.replicas[0].pause_s)
@@ -230,6 +230,46 @@ async def test_a_swap_drops_no_request_and_pauses_briefly(
     for completion in after.completions:
         wanted = expected(tiny, models(3), after, completion)
         assert max(abs(a - b) for a, b in zip(completion.logprobs, wanted, strict=True)) < 1e-4
+
+
+async def test_with_recompute_in_flight_tokens_after_a_swap_are_exactly_of_the_new_version(
+    client,
+    engine,
+    make_settings,
+    run_worker,
+    collect,
+    release,
+    until_policy,
+    tiny,
+    models,
+    tmp_path,
+):
+    await release(0)
+    following = tiny.publish(tmp_path / "policy", RUN, 1, models(1))
+    settings = make_settings(engine_url=engine.url, recompute_in_flight=True)
+    async with run_worker(settings):
+        await until_policy(client, serves(0), 60.0)
+        await client.submit(groups([str(index) for index in range(4)], max_tokens=800))
+        await asyncio.sleep(0.3)
+        await client.announce(following)
+        found = await collect(client, 4, RUN, 300.0)
+    spanning = [
+        (group, completion)
+        for group in found.values()
+        for completion in group.completions
+        if completion.policy_versions == [0, 1] and len(completion.token_ids) > 200
+    ]
+    assert spanning, "no request was in flight during the swap"
+    for group, completion in spanning:
+        old = agreements(expected(tiny, models(0), group, completion), completion)
+        new = agreements(expected(tiny, models(1), group, completion), completion)
+        num_old = old.index(False) if False in old else len(old)
+        assert all(new[num_old:]), f"tokens from {num_old} on are of neither version"
+
+
+def agreements(wanted: list[float], completion) -> list[bool]:
+    pairs = zip(completion.logprobs, wanted, strict=True)
+    return [abs(actual - expected) < 1e-4 for actual, expected in pairs]
 
 
 async def test_the_prefix_cache_of_old_weights_is_never_used_for_new_ones(

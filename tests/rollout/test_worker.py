@@ -273,6 +273,22 @@ async def test_a_group_that_kills_its_engine_every_time_comes_back_with_an_error
     assert "EngineDeadError" in group.error
 
 
+async def test_a_dead_engine_core_is_found_at_once_and_uses_up_few_attempts(
+    client, engines, make_settings, run_worker, publish, collect, until_policy
+):
+    """Its server goes on answering 500 until the supervisor starts both again."""
+    engine = await engines()
+    await client.announce(publish(0))
+    async with run_worker(make_settings(engine_url=engine.url, max_deliveries=2)):
+        await until_policy(client, serves(0))
+        engine.is_dead = True
+        await client.submit(request("a"))
+        await until_policy(client, serves(None, "down"), 5.0)
+        await asyncio.sleep(1.5)
+        await engine.restart()
+        assert (await collect(client, 1))["a"].error is None
+
+
 async def test_one_failed_request_is_tried_again(
     client, engines, make_settings, run_worker, publish, collect
 ):
@@ -340,10 +356,19 @@ async def test_two_workers_share_the_load_by_pulling(
 
 
 async def test_an_engine_that_a_dead_worker_left_paused_is_resumed(
-    client, engines, make_settings, run_worker, publish, collect
+    client, engines, make_settings, run_worker, collect
 ):
     engine = await engines()
     engine.running.clear()
+    async with run_worker(make_settings(engine_url=engine.url)):
+        await client.submit(request("a"))
+        assert (await collect(client, 1))["a"].error is None
+
+
+async def test_a_new_worker_trusts_no_weights_that_another_one_loaded(
+    client, engines, make_settings, run_worker, publish, collect
+):
+    engine = await engines()
     engine.stamp, engine.value = "somebody else", -7.0
     await client.announce(publish(0, value=-1.0))
     async with run_worker(make_settings(engine_url=engine.url)):

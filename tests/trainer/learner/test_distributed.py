@@ -40,8 +40,8 @@ def is_alive_in(run_dir: Path) -> bool:
     return False
 
 
-def wait_until(condition) -> None:
-    deadline_s = time.monotonic() + 240
+def wait_until(condition, timeout_s: float = 240) -> None:
+    deadline_s = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline_s
         time.sleep(0.05)
@@ -67,7 +67,7 @@ def recipe_of_three_steps(make_recipe, **learner):
     return make_recipe(
         budget={"steps": 3},
         method={"learning_rate": 1e-3},
-        pipeline={"groups_per_step": GROUPS_PER_STEP},
+        pipeline={"groups_per_step": GROUPS_PER_STEP, "stall_timeout_s": 300},
         learner=learner,
     )
 
@@ -98,7 +98,7 @@ def test_deepspeed_zero_2_trains_and_resumes(
     wait_until((run_dir / "checkpoints" / "step-000002" / "plaudit.json").is_file)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    wait_until(lambda: not is_alive_in(run_dir))
+    wait_until(lambda: not is_alive_in(run_dir), timeout_s=60)
     last = range(2 * GROUPS_PER_STEP, 3 * GROUPS_PER_STEP)
     ledger.fill([make_group(number) for number in last])
     code, output = learner.run(run_dir, *TORCHRUN, DS_ACCELERATOR="cpu")

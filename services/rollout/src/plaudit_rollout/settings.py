@@ -62,6 +62,10 @@ class RolloutSettings(ServiceSettings):
     """A request to the engine that takes longer is given up and the group tried again."""
     load_timeout_s: float = Field(default=300.0, gt=0.0)
     """Pausing, loading, resuming: each must be done after this long."""
+    recompute_in_flight: bool = False
+    """After a load, compute the context of requests in flight anew under the new weights.
+
+    Their next tokens are then exactly of the new version; it costs a prefill of each."""
     poll_s: float = Field(default=0.5, gt=0.0)
     """How often a worker looks at its engine and at the announced version."""
     max_cached_prompts: int = Field(default=4096, ge=1)

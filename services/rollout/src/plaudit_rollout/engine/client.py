@@ -144,9 +144,14 @@ class EngineClient:
             for choice, token_ids in zip(choices, sequences, strict=True)
         ]
 
-    async def pause(self) -> None:
-        """Requests in flight freeze, new ones wait."""
-        await self._post("/pause?mode=keep", None, self._load_timeout_s)
+    async def pause(self, *, clear_cache: bool) -> None:
+        """Requests in flight freeze, new ones wait.
+
+        `clear_cache` forgets what was computed of every prompt and of the requests in flight
+        (vLLM 0.32 calls it ignored in this mode, and does it): it is computed anew afterwards.
+        """
+        clear = "true" if clear_cache else "false"
+        await self._post(f"/pause?mode=keep&clear_cache={clear}", None, self._load_timeout_s)
 
     async def resume(self) -> None:
         await self._post("/resume", None, self._load_timeout_s)
@@ -162,6 +167,10 @@ class EngineClient:
     async def stamp(self, text: str) -> None:
         """A note that the engine keeps until it restarts."""
         await self._post("/update_weight_version", {"new_version": text}, self._load_timeout_s)
+
+    async def check_health(self) -> None:
+        """Raises EngineFailed when the engine core is dead: its server may hang on, answering."""
+        await self._call("GET", "/health", None, _QUICK_S)
 
     async def read_stamp(self) -> str:
         """The last stamp; an engine that was not stamped says "default"."""

@@ -22,6 +22,7 @@ _STABLE_S = 120.0
 _READY_POLL_S = 0.1
 _ALIVE_POLL_S = 1.0
 _CHECK_TIMEOUT_S = 5.0
+_CORE_IS_DEAD = 503
 
 log = get_logger(__name__)
 
@@ -66,12 +67,14 @@ async def _watch(process: EngineProcess, settings: RolloutSettings) -> str:
     """Returns why this run of vLLM is over."""
     started = last_answer = time.monotonic()
     is_ready = False
-    # why: asks through the server to the engine core, which may hang while /health says 200.
-    url = f"http://{_reachable(settings.engine_host)}:{settings.engine_port}/weight_info"
+    url = f"http://{_reachable(settings.engine_host)}:{settings.engine_port}"
     async with aiohttp.ClientSession() as session:
         while process.exit_code is None:
             now = time.monotonic()
-            if await _answers(session, url):
+            if is_ready and await _status(session, f"{url}/health") == _CORE_IS_DEAD:
+                return "the engine core is dead"
+            # why: this one asks the core, which may hang while /health says 200.
+            if await _status(session, f"{url}/weight_info") == 200:
                 last_answer = now
                 if not is_ready:
                     is_ready = True
@@ -90,13 +93,14 @@ def _log_ready(startup_s: float) -> None:
     log.info("engine_ready", startup_s=round(startup_s, 1))
 
 
-async def _answers(session: aiohttp.ClientSession, url: str) -> bool:
+async def _status(session: aiohttp.ClientSession, url: str) -> int | None:
+    """None without an answer."""
     try:
         timeout = aiohttp.ClientTimeout(total=_CHECK_TIMEOUT_S)
         async with session.get(url, timeout=timeout) as response:
-            return response.status == 200
+            return response.status
     except (aiohttp.ClientError, TimeoutError):
-        return False
+        return None
 
 
 def _reachable(host: str) -> str:

@@ -41,7 +41,7 @@ class Follower:
         self._engine = engine
         self._board = board
         self._weights = weights
-        self._loader = Loader(engine, weights)
+        self._loader = Loader(engine, weights, recompute_in_flight=settings.recompute_in_flight)
         self._serving: Version | None = None
         self._refused: dict[PolicyAnnouncement, str] = {}
         """The last two, with the reason; they are not tried again."""
@@ -76,6 +76,7 @@ class Follower:
 
     async def _step(self) -> None:
         try:
+            await self._engine.check_health()
             if await self._engine.read_stamp() != self._weights.life:
                 await self._adopt()
             await self._follow()

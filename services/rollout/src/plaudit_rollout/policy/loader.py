@@ -33,8 +33,11 @@ class Refused(PlauditError):
 class Loader:
     """All calls raise EngineLost when the engine goes away meanwhile."""
 
-    def __init__(self, engine: EngineClient, weights: Weights) -> None:
+    def __init__(
+        self, engine: EngineClient, weights: Weights, *, recompute_in_flight: bool
+    ) -> None:
         self._engine = engine
+        self._recompute_in_flight = recompute_in_flight
         self._weights = weights
         self.pause_s: float | None = None
         """How long generation stood still at the last load."""
@@ -58,18 +61,20 @@ class Loader:
 
     async def _swap(self, version: Version) -> None:
         """Requests in flight freeze and go on; their spans get the new epoch."""
-        started = time.monotonic()
-        await self._engine.pause()
+        await self._engine.pause(clear_cache=self._recompute_in_flight)
+        # why: from answer to answer. A pause takes effect at the end of the step under way, and
+        # both take effect just before their answers.
+        paused_at = time.monotonic()
         await self._engine.reload_weights(version.announcement.path)
         self._weights.begin_epoch(Epoch(version.announcement.version))
         await self._engine.resume()
-        self.pause_s = time.monotonic() - started
+        self.pause_s = time.monotonic() - paused_at
         PAUSED_SECONDS.observe(self.pause_s)
 
     async def _go_back(self, previous: Version | None) -> None:
         """Whatever ran meanwhile ran on weights that nobody vouches for."""
         self._weights.spoil()
-        await self._engine.pause()
+        await self._engine.pause(clear_cache=True)
         await self._engine.abort_all()
         if previous is None or not await self._restore(previous):
             self._weights.lose()
