@@ -15,6 +15,7 @@ import pytest
 from plaudit.schemas.common import Message
 from plaudit.schemas.rollout import RolloutPrompt, RolloutRequest, Sampling
 from plaudit.testing import free_port
+from plaudit_rollout.settings import RolloutSettings
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-rollout" / "bin" / "python"
@@ -109,6 +110,17 @@ def pair(tiny, tmp_path_factory) -> Iterator[list[Engine]]:
     finally:
         for engine in engines:
             engine.stop()
+
+
+@pytest.fixture
+def make_settings(redis_url):
+    """Leases that outlive a test that keeps the event loop busy with torch."""
+
+    def make(**values: object) -> RolloutSettings:
+        quick = {"port": 0, "drain_timeout_s": 0.2, "lease_s": 10.0, "poll_s": 0.05}
+        return RolloutSettings(**{"redis_url": redis_url, **quick, **values})
+
+    return make
 
 
 @pytest.fixture
@@ -372,9 +384,7 @@ async def test_sigkill_of_server_and_engine_core_loses_no_group_and_duplicates_n
     await release(0)
     async with AsyncExitStack() as stack:
         for name, engine in zip(("east", "west"), pair, strict=True):
-            settings = make_settings(
-                engine_url=engine.url, replica_id=name, concurrency=4, lease_s=10.0
-            )
+            settings = make_settings(engine_url=engine.url, replica_id=name, concurrency=4)
             await stack.enter_async_context(run_worker(settings))
         await until_policy(client, serves(0, replicas=2), 60.0)
         await client.submit(groups(names, max_tokens=100))

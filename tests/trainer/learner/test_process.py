@@ -125,6 +125,16 @@ def test_sigterm_ends_the_step_writes_a_checkpoint_and_exits_zero(
     assert not (run_dir / "final").exists()
 
 
+def test_sigterm_while_loading_ends_the_process_at_once(learner, ledger, make_recipe, make_run_dir):
+    run_dir = make_run_dir(make_recipe())
+    process = learner.start(run_dir)
+    wait_until(lambda: ledger.client.exists("plaudit:run:r:claims"))
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
+    assert list((run_dir / "checkpoints").glob("*")) == []
+
+
 def test_a_full_disk_ends_the_run_with_code_2_and_nothing_half_written(
     learner, ledger, make_recipe, make_group, make_run_dir
 ):

@@ -104,6 +104,7 @@ class Follower:
         self._weights.life = ""
         self._serving = None
         ENGINE_UP.set(0)
+        POLICY_VERSION.set(-1)
         was_there = self._presence.replica.state != "starting"
         await self._presence.tell(
             None, state="down" if was_there else "starting", version=None, error=str(error)

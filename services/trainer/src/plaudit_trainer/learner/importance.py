@@ -80,5 +80,5 @@ def _sums(
     import torch
 
     is_bounded_BC = (weights_BC >= cap) | (weights_BC == 0.0)
-    summands = [gap_BC.exp() - 1 - gap_BC, gap_BC.abs(), weights_BC, is_bounded_BC]
+    summands = [gap_BC.expm1() - gap_BC, gap_BC.abs(), weights_BC, is_bounded_BC]
     return torch.stack([mask_BC.sum(), *((each * mask_BC).sum() for each in summands)])

@@ -6,7 +6,6 @@ Started by `plaudit-trainer learner --run-dir DIR`, or as a module by torchrun o
 import os
 import socket
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from plaudit_trainer.learner.announcer import Announcer
 from plaudit_trainer.learner.checkpoint import CheckpointRecord, CheckpointStore
 from plaudit_trainer.learner.metrics import cut_metrics
 from plaudit_trainer.learner.orphan import exit_when_orphaned
-from plaudit_trainer.learner.signals import stop_flag
+from plaudit_trainer.learner.signals import StopSignal, stop_signal
 from plaudit_trainer.learner.source import GroupSource, StopRequested
 from plaudit_trainer.learner.wait import WHO
 from plaudit_trainer.ledger import LearnerLedger
@@ -50,12 +49,12 @@ def run(run_path: Path) -> None:
     if "RANK" in os.environ:
         exit_when_orphaned()
     with ExitStack() as stack:
-        is_stopping = stack.enter_context(stop_flag())
+        stop = stack.enter_context(stop_signal())
         leader = None
         if int(os.environ.get("RANK", "0")) == 0:
-            leader = open_leader(run_dir, settings, is_stopping, stack)
+            leader = open_leader(run_dir, settings, stop, stack)
         try:
-            train(run_dir, leader)
+            train(run_dir, leader, stop)
         except Conflict:
             raise
         except PlauditError as error:
@@ -75,7 +74,7 @@ class Leader:
 
 
 def open_leader(
-    run_dir: RunDir, settings: TrainerSettings, is_stopping: Callable[[], bool], stack: ExitStack
+    run_dir: RunDir, settings: TrainerSettings, stop: StopSignal, stack: ExitStack
 ) -> Leader:
     recipe = run_dir.recipe()
     redis = connect_sync(settings.redis_url)
@@ -88,11 +87,11 @@ def open_leader(
     client = stack.enter_context(RolloutClient(settings.rollout_url, options).sync())
     announcer = Announcer(client.announce)
     stack.callback(announcer.close)
-    source = GroupSource(ledger, recipe, store.steps, store.next_version, is_stopping)
+    source = GroupSource(ledger, recipe, store.steps, store.next_version, stop.came)
     return Leader(ledger, store, announcer, source)
 
 
-def train(run_dir: RunDir, leader: Leader | None) -> None:
+def train(run_dir: RunDir, leader: Leader | None, stop: StopSignal) -> None:
     recipe = run_dir.recipe()
     checkpoints = CheckpointStore(
         run_dir.path / "checkpoints",
@@ -105,6 +104,7 @@ def train(run_dir: RunDir, leader: Leader | None) -> None:
         go_back(run_dir, leader.ledger, newest)
     hooks = build(run_dir, recipe, leader, checkpoints, newest)
     resume_from = None if newest is None else str(checkpoints.path(newest.step))
+    stop.defer()
     try:
         hooks.trainer.train(resume_from_checkpoint=resume_from)
     except StopRequested:
@@ -161,10 +161,9 @@ def build(
     from plaudit_trainer.learner.trainer import LearnerTrainer
 
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    if recipe.learner.num_threads is not None:
-        torch.set_num_threads(recipe.learner.num_threads)
     has_gpu = torch.cuda.is_available() and os.environ.get("ACCELERATE_USE_CPU") != "true"
     num_processes = int(os.environ.get("WORLD_SIZE", "1"))
+    torch.set_num_threads(recipe.learner.num_threads or default_num_threads(num_processes))
     args = grpo_config(recipe, run_dir.path, has_gpu=has_gpu, num_processes=num_processes)
     feed = BatchFeed(leader.source if leader else None, mask_truncated=recipe.method.mask_truncated)
     tokenizer = load_tokenizer(recipe)
@@ -192,3 +191,12 @@ def build(
     trainer.hooks = hooks
     trainer.add_callback(BeginCallback(hooks))
     return hooks
+
+
+def default_num_threads(num_processes: int) -> int:
+    """Half of the cores, shared by all ranks; the engines and services need the other half.
+
+    Threads that outnumber the free cores spin while they wait for each other: on a full machine of
+    two cores, two threads made a step of the demo 50 times slower than one.
+    """
+    return max(1, len(os.sched_getaffinity(0)) // 2 // num_processes)

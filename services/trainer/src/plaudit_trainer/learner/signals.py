@@ -1,28 +1,40 @@
-"""SIGTERM and SIGINT ask the learner to stop after the step under way."""
+"""SIGTERM and SIGINT: at once while loading, after the step under way once training has begun."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from plaudit.telemetry import get_logger
-
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
-log = get_logger(__name__)
+
+class StopSignal:
+    """`came()` says whether a signal has come. Until `defer()` it ends the process by itself."""
+
+    def __init__(self) -> None:
+        self._came = False
+        self._is_deferred = False
+
+    def came(self) -> bool:
+        return self._came
+
+    def defer(self) -> None:
+        """From now on a signal is noted only."""
+        self._is_deferred = True
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        self._came = True
+        if not self._is_deferred:
+            raise SystemExit(0)
 
 
 @contextmanager
-def stop_flag() -> Iterator[Callable[[], bool]]:
-    """Yields a function that says whether a signal came. Must be entered in the main thread."""
-    came: list[int] = []
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        came.append(number)
-
-    previous = {number: signal.signal(number, handle) for number in SIGNALS}
+def stop_signal() -> Iterator[StopSignal]:
+    """Must be entered in the main thread."""
+    stop = StopSignal()
+    previous = {number: signal.signal(number, stop.handle) for number in SIGNALS}
     try:
-        yield lambda: bool(came)
+        yield stop
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
