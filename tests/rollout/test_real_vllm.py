@@ -376,38 +376,55 @@ async def test_prompts_that_cannot_be_generated_come_back_with_a_reason(
     assert "no system prompts here" in found["system"].error
 
 
-async def test_sigkill_of_server_and_engine_core_loses_no_group_and_duplicates_none(
-    client, pair, make_settings, run_worker, collect, release, until_policy, tiny, models
-):
-    """Both replicas share the load, both are killed, both come back at the newest version."""
-    names = [str(index) for index in range(60)]
-    await release(0)
+@pytest.fixture
+async def both(pair, make_settings, run_worker):
+    """A worker beside each of the two engines."""
     async with AsyncExitStack() as stack:
         for name, engine in zip(("east", "west"), pair, strict=True):
             settings = make_settings(engine_url=engine.url, replica_id=name, concurrency=4)
             await stack.enter_async_context(run_worker(settings))
-        await until_policy(client, serves(0, replicas=2), 60.0)
-        await client.submit(groups(names, max_tokens=100))
-        collecting = asyncio.create_task(collect(client, len(names), RUN, 500.0))
-        await asyncio.sleep(1.5)
-        server, _ = pair[0].pids()
-        _, core = pair[1].pids()
-        killed = time.monotonic()
-        os.kill(server, signal.SIGKILL)
-        os.kill(core, signal.SIGKILL)
-        await until_policy(
-            client, lambda policy: [r.state for r in policy.replicas] == ["down"] * 2, 60.0
-        )
-        await release(1)
-        await until_policy(client, serves(1, replicas=2), START_TIMEOUT_S)
-        print(f"both replicas serve again {time.monotonic() - killed:.1f} s after SIGKILL")
-        found = await collecting
-    assert set(found) == set(names)
+        yield
+
+
+async def test_two_replicas_share_the_load_by_pulling(client, both, collect, release, until_policy):
+    names = [str(index) for index in range(60)]
+    await release(0)
+    await until_policy(client, serves(0, replicas=2), 60.0)
+    await client.submit(groups(names, max_tokens=100))
+    found = await collect(client, len(names), RUN, 300.0)
     assert {group.replica_id for group in found.values()} == {"east", "west"}
-    for group in found.values():
+
+
+async def test_sigkill_of_server_and_engine_core_loses_no_group_and_duplicates_none(
+    client, pair, both, collect, release, until_policy, tiny, models
+):
+    """Both replicas are killed in the middle of it, and come back at the newest version."""
+    names = [str(index) for index in range(60)]
+    await release(0)
+    await until_policy(client, serves(0, replicas=2), 60.0)
+    await client.submit(groups(names, max_tokens=100))
+    found = await collect(client, 1, RUN, 60.0)
+    collecting = asyncio.create_task(collect(client, len(names) - len(found), RUN, 500.0))
+    server, _ = pair[0].pids()
+    _, core = pair[1].pids()
+    killed = time.monotonic()
+    os.kill(server, signal.SIGKILL)
+    os.kill(core, signal.SIGKILL)
+    await until_policy(
+        client, lambda policy: [r.state for r in policy.replicas] == ["down"] * 2, 60.0
+    )
+    await release(1)
+    await until_policy(client, serves(1, replicas=2), START_TIMEOUT_S)
+    print(f"both replicas serve again {time.monotonic() - killed:.1f} s after SIGKILL")
+    rest = await collecting
+    assert not set(rest) & set(found)
+    assert set(rest) | set(found) == set(names)
+    used = set()
+    for group in (found | rest).values():
         assert group.error is None
         [version] = group.completions[0].policy_versions
+        used.add(version)
         wanted = expected(tiny, models(version), group, group.completions[0])
         pairs = zip(group.completions[0].logprobs, wanted, strict=True)
         assert max(abs(a - b) for a, b in pairs) < 1e-4
-    assert {group.completions[0].policy_versions[0] for group in found.values()} == {0, 1}
+    assert used == {0, 1}
