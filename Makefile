@@ -5,16 +5,13 @@ BIN := .venv/bin
 ROLLOUT_BIN := .venv-rollout/bin
 MANIFESTS := shared/pyproject.toml $(wildcard services/*/pyproject.toml) scripts/setup.sh
 
-.PHONY: help demo test test-heavy setup lint type check up clean
+.PHONY: help demo test setup lint type check up clean
 
 demo: setup ## Train the demo model end to end through real services (first run: installs, about 10 min)
 	$(BIN)/plaudit demo $(ARGS)
 
-test: setup ## Install what the tests need and run the suite
-	$(BIN)/python -m pytest -m "not vllm and not distributed" $(ARGS)
-
-test-heavy: setup ## The tests with a real vLLM, and those with several torch processes
-	$(BIN)/python -m pytest -m "vllm or distributed" $(ARGS)
+test: setup ## Install what the tests need and run the whole suite
+	$(BIN)/python -m pytest $(ARGS)
 
 setup: .venv/.current .venv-rollout/.current ## Make .venv (all but vLLM) and .venv-rollout (vLLM)
 
