@@ -1,14 +1,22 @@
 """Scores of a group are joined; what is missing stays null with its reason."""
 
+import asyncio
+
 import pytest
+from fastapi import FastAPI
 
 from plaudit.client import ClientOptions, JudgeClient, RewardClient
+from plaudit.config import ServiceSettings
 from plaudit.schemas.common import Message
-from plaudit.schemas.recipe import JudgeRecipe, PipelineRecipe, RewardRecipe
-from plaudit.schemas.reward import CompletionScore
+from plaudit.schemas.recipe import JudgeRecipe, PipelineRecipe, Recipe, RewardRecipe
+from plaudit.schemas.reward import CompletionScore, GroupScore, ScoreRequest, ScoreResponse
 from plaudit.schemas.rollout import Completion, RolloutGroup
+from plaudit.service import create_app
+from plaudit.testing import running
 from plaudit.testing.net import free_port
+from plaudit_trainer.conductor.main import client_options
 from plaudit_trainer.conductor.scoring import Scorer, join
+from plaudit_trainer.settings import TrainerSettings
 
 
 def score(**rewards):
@@ -59,3 +67,38 @@ async def test_services_that_are_down_leave_their_rewards_null_within_the_deadli
     assert [s.rewards for s in scored.scores] == [{"accuracy": None, "judge": None}] * 2
     assert all(s.total is None and url in s.errors["accuracy"] for s in scored.scores)
     assert not scored.is_complete()
+
+
+async def test_a_reward_service_that_comes_back_before_the_deadline_is_not_missed(group):
+    """A restart takes longer than a few quick attempts; the deadline decides, not their number."""
+    settings = TrainerSettings()
+    pipeline = PipelineRecipe(reward_timeout_s=20)
+    recipe = Recipe(name="r", rewards=[RewardRecipe(name="accuracy")], pipeline=pipeline)
+    port = free_port()
+    options = client_options(settings, recipe)
+    url = f"http://127.0.0.1:{port}"
+    async with RewardClient(url, options) as reward, JudgeClient(url, options) as judge:
+        scorer = Scorer(recipe.rewards, None, pipeline, reward, judge)
+        scoring = asyncio.create_task(scorer.score(group, "math", "key"))
+        await asyncio.sleep(5)
+        assert not scoring.done(), "it gave up long before the deadline"
+        back = ServiceSettings(port=port)
+        with running(scores_one(back), back):
+            scored = await scoring
+    assert [score.total for score in scored.scores] == [1.0, 1.0]
+
+
+def scores_one(settings: ServiceSettings) -> FastAPI:
+    """Answers in the reward service's wire format: every completion is right."""
+    app = create_app("reward", settings)
+
+    @app.post("/v1/score")
+    async def score_all(request: ScoreRequest) -> ScoreResponse:
+        one = CompletionScore(total=1.0, rewards={"accuracy": 1.0})
+        groups = [
+            GroupScore(group_id=each.group_id, scores=[one] * len(each.completions))
+            for each in request.groups
+        ]
+        return ScoreResponse(groups=groups)
+
+    return app

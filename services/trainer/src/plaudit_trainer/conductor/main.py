@@ -26,6 +26,9 @@ from plaudit_trainer.redis_clients import connect_async
 from plaudit_trainer.run_dir import RunDir
 from plaudit_trainer.settings import TrainerSettings
 
+_UNLIMITED_ATTEMPTS = 1_000_000
+_MAX_BACKOFF_S = 2.0
+
 log = get_logger(__name__)
 
 
@@ -79,8 +82,11 @@ async def build(run_dir: RunDir, settings: TrainerSettings, stack: AsyncExitStac
     eval_rows = _eval_rows(recipe)
     redis = connect_async(settings.redis_url)
     stack.push_async_callback(redis.aclose)
-    options = ClientOptions(api_key=settings.api_key, timeout_s=recipe.pipeline.reward_timeout_s)
-    rollout = await stack.enter_async_context(RolloutClient(settings.rollout_url, options))
+    options = client_options(settings, recipe)
+    rollout = await stack.enter_async_context(
+        # Its loops ask again by themselves, and say that they wait.
+        RolloutClient(settings.rollout_url, ClientOptions(api_key=settings.api_key))
+    )
     reward = await stack.enter_async_context(RewardClient(settings.reward_url, options))
     judge = await stack.enter_async_context(JudgeClient(settings.judge_url, options))
     context = Context(
@@ -97,6 +103,19 @@ async def build(run_dir: RunDir, settings: TrainerSettings, stack: AsyncExitStac
     lifecycle = Lifecycle(context, policy, scorer, eval_scorer, eval_rows)
     queues = [WorkQueue(redis, name) for name in stage_names(recipe)]
     return Conductor(context, lifecycle, StatusPage(context, policy, queues))
+
+
+def client_options(settings: TrainerSettings, recipe: Recipe) -> ClientOptions:
+    """A service that is away is asked again until the deadline: no count of attempts ends it first.
+
+    Giving up early would mask rewards, and drop groups, that a restarted service still gives.
+    """
+    return ClientOptions(
+        api_key=settings.api_key,
+        timeout_s=recipe.pipeline.reward_timeout_s,
+        max_attempts=_UNLIMITED_ATTEMPTS,
+        max_backoff_s=_MAX_BACKOFF_S,
+    )
 
 
 def stage_names(recipe: Recipe) -> list[str]:
