@@ -2,7 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict
 
-MAX_CONTEXT_TOKENS = 1024
+MAX_CONTEXT_TOKENS = 2048
+"""Room for the longest problem of GSM8K (840 tokens of this tokenizer) and a long answer."""
 
 
 class SeedSettings(BaseModel):
