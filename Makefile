@@ -15,7 +15,7 @@ test: setup ## Install what the tests need and run the whole suite
 
 setup: .venv/.current .venv-rollout/.current ## Make .venv (all but vLLM) and .venv-rollout (vLLM)
 
-.venv/.current: $(MANIFESTS)
+.venv/.current: $(MANIFESTS) scripts/requirements-dev.txt
 	scripts/setup.sh main $(PYTHON)
 
 .venv-rollout/.current: $(MANIFESTS) scripts/vllm_cpu_requirements.py scripts/cpu_vllm_metadata.py

@@ -8,7 +8,7 @@ from plaudit.errors import Rejected
 from plaudit.schemas.common import Contract
 from plaudit.schemas.reward import RewardGroup, RewardSpec
 from plaudit_reward.registry import load_registry
-from plaudit_reward.reward import Context, Missing, NoParams, Score, Vector, reward
+from plaudit_reward.reward import Context, Missing, NoParams, Pool, Score, Vector, reward
 from plaudit_reward.wire import Plan, PlannedGroup, PlannedReward, PoolScores, join
 
 SPECS = [
@@ -83,7 +83,10 @@ def test_the_total_leaves_out_what_is_missing() -> None:
 
 def test_a_pool_without_an_answer_is_null_with_its_reason() -> None:
     scores = PoolScores.of([{"a": [1.0, 0.0]}])
-    answers = {"rules": scores, "code": "the pool 'code' had not answered"}
+    answers: dict[Pool, PoolScores | str] = {
+        "rules": scores,
+        "code": "the pool 'code' had not answered",
+    }
     for score in join(plan(a=1.0, code=5.0), answers).groups[0].scores:
         assert score.total == score.rewards["a"]
         assert score.rewards["code"] is None

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any, cast
 
 import pytest
 
@@ -38,8 +39,8 @@ def _module(name: str) -> ModuleType:
 
 @pytest.fixture
 def make_settings(redis_url: str) -> Callable[..., RolloutSettings]:
-    def make(**values: object) -> RolloutSettings:
-        quick = {"port": 0, "drain_timeout_s": 0.2, "lease_s": 1.0, "poll_s": 0.05}
+    def make(**values: Any) -> RolloutSettings:
+        quick: dict[str, Any] = {"port": 0, "drain_timeout_s": 0.2, "lease_s": 1.0, "poll_s": 0.05}
         return RolloutSettings(**{"redis_url": redis_url, **quick, **values})
 
     return make
@@ -152,13 +153,13 @@ def until_policy():
     async def wait(
         client: RolloutClient, check: Callable[[PolicyState], bool], timeout_s: float = 20.0
     ) -> PolicyState:
-        state = None
+        state: PolicyState | None = None
         try:
             async with asyncio.timeout(timeout_s):
                 while not check(state := await client.policy()):
                     await asyncio.sleep(0.02)
         except TimeoutError:
             raise AssertionError(f"not within {timeout_s} s: {state}") from None
-        return state
+        return cast(PolicyState, state)
 
     return wait

@@ -124,7 +124,7 @@ async def test_waiting_without_result_ends_in_time(client):
 async def test_a_restarted_consumer_gets_unsettled_groups_at_once(api, client, hand):
     await client.submit(request("a"))
     await hand.finish()
-    params = {"run_id": "run", "max": 10}
+    params: dict[str, str | int] = {"run_id": "run", "max": 10}
     async with httpx.AsyncClient(base_url=api) as http:
         for life, expected in (("1", 1), ("1", 0), ("2", 1), ("2", 0)):
             answer = await http.get("/v1/rollouts", params={**params, "consumer": life})

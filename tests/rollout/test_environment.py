@@ -16,11 +16,13 @@ ROOT = Path(__file__).parents[2]
 def extras(service: str, extra: str) -> dict[str, str]:
     document = tomllib.loads((ROOT / "services" / service / "pyproject.toml").read_text())
     found = document["project"]["optional-dependencies"][extra]
-    return dict(re.match(r"([a-z0-9-]+)(.*)", line).groups() for line in found)
+    parts = (re.match(r"([a-z0-9-]+)(.*)", line) for line in found)
+    return {match[1]: match[2] for match in parts}
 
 
 def script(name: str):
     spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -29,7 +29,7 @@ class Sandbox:
     async def run(
         self, code: str, stdin: str = "", files: dict[str, str] | None = None, **limits: float
     ) -> RunResult:
-        bounds = Limits(**({"wall_s": 5.0, "cpu_s": 5.0} | limits))  # type: ignore[arg-type]
+        bounds = Limits(**({"wall_s": 5.0, "cpu_s": 5.0} | limits))
         request = RunRequest(code=code, stdin=stdin, files=files or {}, limits=bounds)
         return await self.client.run(request)
 
@@ -57,7 +57,7 @@ def sandbox_process(who: str, **settings: str) -> Iterator[tuple[str, int]]:
 
 
 async def connected(url: str, **options: int) -> SandboxClient:
-    client = SandboxClient(url, ClientOptions(api_key=SECRET, **options))  # type: ignore[arg-type]
+    client = SandboxClient(url, ClientOptions(api_key=SECRET, **options))
     async with asyncio.timeout(20):
         while not await client.healthy():
             await asyncio.sleep(0.05)

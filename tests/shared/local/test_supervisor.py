@@ -33,7 +33,7 @@ def is_running(pid: int) -> bool:
 
 async def until(condition: object, timeout_s: float = 10.0) -> None:
     deadline = time.monotonic() + timeout_s
-    while not condition():  # type: ignore[operator]
+    while not condition():
         assert time.monotonic() < deadline, "timed out"
         await asyncio.sleep(0.02)
 

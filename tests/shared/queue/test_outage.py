@@ -137,10 +137,10 @@ async def test_an_emptied_redis_is_a_new_queue(redis: Redis, queue: WorkQueue) -
     stop = asyncio.Event()
     working = asyncio.create_task(Worker(queue, handle, "w").run(stop))
     await queue.submit(Job("a", b""))
-    assert (await queue.wait("a", 10)).status == "done"  # type: ignore[union-attr]
+    assert (await queue.wait("a", 10)).status == "done"
     await redis.flushall()
     assert await queue.wait("a", 10) is None
     assert (await queue.submit(Job("a", b""))).created
-    assert (await queue.wait("a", 10)).status == "done"  # type: ignore[union-attr]
+    assert (await queue.wait("a", 10)).status == "done"
     stop.set()
     await working

@@ -24,7 +24,7 @@ async def test_a_wait_ends_soon_after_the_job(make_queue: MakeQueue) -> None:
     await asyncio.sleep(0.2)
     started = monotonic()
     await finish_all(worker)
-    assert (await waiting).result == b"a"  # type: ignore[union-attr]
+    assert (await waiting).result == b"a"
     assert monotonic() - started < 8
 
 
@@ -33,15 +33,15 @@ async def test_waiting_for_a_finished_job_is_no_wait(queue: WorkQueue) -> None:
     await queue.submit(Job("a", b""))
     await finish_all(queue)
     started = monotonic()
-    assert (await queue.wait("a", 20)).status == "done"  # type: ignore[union-attr]
-    assert (await queue.wait("a", 0)).status == "done"  # type: ignore[union-attr]
+    assert (await queue.wait("a", 20)).status == "done"
+    assert (await queue.wait("a", 0)).status == "done"
     assert monotonic() - started < 8
 
 
 async def test_a_wait_that_runs_out_gives_the_record_as_it_is(queue: WorkQueue) -> None:
     await queue.submit(Job("a", b""))
     started = monotonic()
-    assert (await queue.wait("a", 0.2)).status == "queued"  # type: ignore[union-attr]
+    assert (await queue.wait("a", 0.2)).status == "queued"
     assert 0.2 <= monotonic() - started < 8
     assert await queue.wait("unknown", 20) is None
     assert monotonic() - started < 8
@@ -75,7 +75,7 @@ async def test_a_notice_that_fell_into_a_reconnect_is_made_up_for(
     await redis.client_kill_filter(_type="pubsub")
     await finish_all(worker)
     async with asyncio.timeout(10):
-        assert (await waiting).status == "done"  # type: ignore[union-attr]
+        assert (await waiting).status == "done"
 
 
 async def test_a_notice_that_never_came_is_made_up_for(redis: Redis, queue: WorkQueue) -> None:
@@ -84,7 +84,7 @@ async def test_a_notice_that_never_came_is_made_up_for(redis: Redis, queue: Work
     await asyncio.sleep(0.3)
     await redis.hset("plaudit:q:q:job:a", "status", "done")
     async with asyncio.timeout(10):
-        assert (await waiting).status == "done"  # type: ignore[union-attr]
+        assert (await waiting).status == "done"
 
 
 async def test_a_wait_that_is_given_up_leaves_nothing_behind(queue: WorkQueue) -> None:
@@ -94,7 +94,7 @@ async def test_a_wait_that_is_given_up_leaves_nothing_behind(queue: WorkQueue) -
     await asyncio.sleep(0.1)
     given_up.cancel()
     await finish_all(queue)
-    assert (await kept).status == "done"  # type: ignore[union-attr]
+    assert (await kept).status == "done"
     assert queue._waiters._waiting == {}
 
 

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Any
@@ -15,7 +15,9 @@ Handler = Callable[[Lease], Awaitable[bytes]]
 
 
 @asynccontextmanager
-async def at_work(queue: WorkQueue, handler: Handler, **settings: float):  # type: ignore[no-untyped-def]
+async def at_work(
+    queue: WorkQueue, handler: Handler, **settings: float
+) -> AsyncIterator[asyncio.Event]:
     stop = asyncio.Event()
     worker = Worker(queue, handler, "w", **settings)  # type: ignore[arg-type]
     running = asyncio.create_task(worker.run(stop))
@@ -168,7 +170,7 @@ async def test_a_handler_whose_lease_was_lost_is_cancelled(
         async with asyncio.timeout(8):
             await cancelled.wait()
         assert await other.complete(stolen, b"r")
-    assert (await queue.record("a")).deliveries == 2  # type: ignore[union-attr]
+    assert (await queue.record("a")).deliveries == 2
 
 
 async def test_a_stopped_worker_finishes_what_it_holds_and_takes_no_more(

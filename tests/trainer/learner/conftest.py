@@ -165,7 +165,7 @@ class RunningLedger(LearnerLedger):
         self._admit_script(keys=script_keys(RUN_ID), args=[live, 10**6, len(groups), time.time()])
         for group in groups:
             payload = group.model_dump_json().encode()
-            arguments = [group.group_id, payload]
+            arguments: list[str | bytes] = [group.group_id, payload]
             assert self._ready_script(keys=script_keys(RUN_ID), args=arguments), group.group_id
 
     def states(self) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """Whatever happens in whatever order, admitted == trained + dropped + in flight."""
 
+from typing import Any
+
 import redis
 import redis.asyncio
 from hypothesis import HealthCheck, settings
@@ -56,7 +58,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.trained_at: dict[str, int] = {}
         self.settled: set[str] = set()
 
-    def run_script(self, source: str, *args: object) -> object:
+    def run_script(self, source: str, *args: Any) -> Any:
         return self.client.register_script(source)(keys=self.keys, args=args)
 
     @rule(extra=st.integers(0, 6))

@@ -16,7 +16,7 @@ class PolicyFile(Contract):
 
 
 class ProbeSequence(Contract):
-    """`logprobs[i]` is the log-probability (temperature 1) of `token_ids[i + 1]` given its prefix."""
+    """`logprobs[i]` is that of `token_ids[i + 1]` given its prefix, at temperature 1."""
 
     token_ids: list[int] = Field(min_length=2)
     logprobs: list[float]
