@@ -140,6 +140,20 @@ def test_a_wait_in_which_nothing_moves_ends_with_its_name(claimed, make_recipe, 
     assert not claimed.client.exists("plaudit:run:r:waiting")
 
 
+def test_engines_that_start_may_take_longer_than_a_run_may_stall(claimed, make_recipe, make_group):
+    """A resumed run has groups in flight already while its engines load."""
+    claimed.fill([make_group(0)])
+    claimed.set_progress({"state": "starting"})
+    recipe = make_recipe(pipeline={"stall_timeout_s": 0.2})
+    until_s = time.monotonic() + 1.0
+    source = GroupSource(claimed, recipe, STEPS, is_stopping=lambda: time.monotonic() > until_s)
+    with pytest.raises(StopRequested):
+        source.take(0)
+    claimed.set_progress({"state": "training"})
+    with pytest.raises(Stalled):
+        GroupSource(claimed, recipe, STEPS).take(0)
+
+
 def test_an_endless_row_of_unfit_groups_ends_the_run(claimed, make_recipe, make_group, monkeypatch):
     monkeypatch.setattr(source_module, "MAX_DROPPED_PER_STEP", 2)
     recipe = make_recipe(method={"zero_variance": "replace"})

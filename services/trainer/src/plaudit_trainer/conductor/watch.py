@@ -3,6 +3,7 @@
 from plaudit.errors import Stalled, Unavailable
 from plaudit.schemas.policy import PolicyManifest, PolicyState
 from plaudit.telemetry import get_logger
+from plaudit_trainer.bounds import STARTUP_BOUND_S
 from plaudit_trainer.conductor.context import Context
 
 _POLICY_POLL_S = 0.05
@@ -98,12 +99,16 @@ async def write_events(context: Context) -> None:
 
 
 class StallWatch:
-    """Ends a run in which nothing progressed for `stall_timeout_s`, saying who waits for what."""
+    """Ends a run in which nothing progressed for `stall_timeout_s`, saying who waits for what.
+
+    While no engine has served since this process began, the engines have STARTUP_BOUND_S.
+    """
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._last: tuple[object, ...] = ()
         self._since_s = context.clock()
+        self._has_served = False
 
     async def run(self) -> None:
         while not self._context.stopping.is_set():
@@ -115,13 +120,18 @@ class StallWatch:
         progress = await context.ledger.progress()
         counts = await context.ledger.counts()
         num_ready = await context.ledger.num_ready()
-        now = (counts, num_ready, progress)
+        self._has_served = self._has_served or context.served_step is not None
+        now = (counts, num_ready, progress, self._has_served)
         if now != self._last:
             self._last, self._since_s = now, context.clock()
             return
         still_s = context.clock() - self._since_s
-        if still_s > context.recipe.pipeline.stall_timeout_s:
+        if still_s > self._bound_s():
             raise Stalled(await self._describe(still_s), fix="see stall.json in the run directory")
+
+    def _bound_s(self) -> float:
+        stall_timeout_s = self._context.recipe.pipeline.stall_timeout_s
+        return stall_timeout_s if self._has_served else max(stall_timeout_s, STARTUP_BOUND_S)
 
     async def _describe(self, still_s: float) -> str:
         context = self._context
@@ -139,7 +149,9 @@ class StallWatch:
         context.run_dir.write_json("stall.json", dump)
         who = "; ".join(f"{w.who} waits for {w.what} since {w.since_s:.0f} s" for w in waiting)
         limit_s = context.recipe.pipeline.stall_timeout_s
+        starting = "" if self._has_served else f", {self._bound_s():g} until an engine serves"
         return (
-            f"nothing progressed for {still_s:.0f} s (pipeline.stall_timeout_s = {limit_s:g}); "
-            f"{counts.in_flight} groups in flight; {who or 'nobody says what it waits for'}."
+            f"nothing progressed for {still_s:.0f} s (pipeline.stall_timeout_s = {limit_s:g}"
+            f"{starting}); {counts.in_flight} groups in flight; "
+            f"{who or 'nobody says what it waits for'}."
         )

@@ -7,10 +7,9 @@ from typing import Protocol
 from plaudit.errors import Stalled
 from plaudit.schemas.recipe import Recipe
 from plaudit.schemas.run import Ledger, ReadyGroup
+from plaudit_trainer.bounds import STARTUP_BOUND_S
 
 WHO = "learner"
-STARTUP_BOUND_S = 1800.0
-"""Bound on the wait for the first group: engines load and the model is evaluated before it."""
 
 
 class GroupLedger(Protocol):
@@ -20,6 +19,7 @@ class GroupLedger(Protocol):
     def peek_ready(self, most: int) -> list[ReadyGroup]: ...
     def commit_step(self, step: int, trained: list[str], dropped: Mapping[str, str]) -> None: ...
     def counts(self) -> Ledger: ...
+    def is_starting(self) -> bool: ...
     def set_waiting(self, who: str, what: str | None) -> None: ...
 
 
@@ -54,7 +54,8 @@ class Wait:
             self._last_seen = counts
             self._moved_at_s = now_s
         bound_s = self._recipe.pipeline.stall_timeout_s
-        if counts.admitted == 0:
+        # Engines load before anything moves, and the model is evaluated before the first group.
+        if counts.admitted == 0 or self._ledger.is_starting():
             bound_s = max(bound_s, STARTUP_BOUND_S)
         if now_s - self._moved_at_s > bound_s:
             raise Stalled(

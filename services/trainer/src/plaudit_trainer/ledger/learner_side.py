@@ -71,6 +71,11 @@ class LearnerLedger:
         counts, admitted, ready = pipe.execute()
         return parse_counts(counts, admitted + ready)
 
+    def is_starting(self) -> bool:
+        """Whether the conductor still waits for an engine that serves, as after every start."""
+        state: bytes | None = self._redis.hget(self._prefix + "progress", "state")
+        return state is not None and json.loads(state) == "starting"
+
     def set_waiting(self, who: str, what: str | None) -> None:
         """Say what `who` waits for, or that it no longer waits."""
         if what is None:
