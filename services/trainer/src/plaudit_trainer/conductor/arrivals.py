@@ -84,14 +84,20 @@ class Arrivals:
             context.run_dir.append_jsonl("groups.jsonl", [_record(ready)])
 
     async def _score(self, group: RolloutGroup, kind: str) -> Scored:
-        """Under `on_missing = "wait"` the group is scored anew until nothing is missing."""
+        """Under `on_missing = "wait"` the group is scored again until nothing is missing.
+
+        Under the same key: a reward service that was late has gone on with the work meanwhile, and
+        computes anew what failed for a reason that may pass.
+        """
         context = self._context
         pipeline = context.recipe.pipeline
         who = f"scoring {group.group_id}"
         deadline = context.clock() + pipeline.stall_timeout_s
-        for attempt in range(1_000_000):
-            key = f"{context.run_id}/{group.group_id}/{attempt}"
-            scored = await self._scorer.score(group, kind, key)
+        key = f"{context.run_id}/{group.group_id}"
+        tournament = 0
+        while True:
+            scored = await self._scorer.score(group, kind, key, tournament)
+            tournament += scored.is_judged
             if pipeline.on_missing != "wait" or scored.is_complete():
                 context.waiting.clear(who)
                 return scored

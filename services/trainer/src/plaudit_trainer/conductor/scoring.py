@@ -2,16 +2,24 @@
 
 import asyncio
 import hashlib
+import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from plaudit.client import JudgeClient, RewardClient
-from plaudit.errors import PlauditError
+from plaudit.errors import DeadlineExceeded, PlauditError, Unavailable
 from plaudit.schemas.common import Lane
 from plaudit.schemas.judge import TournamentRequest
 from plaudit.schemas.recipe import JudgeRecipe, PipelineRecipe, RewardRecipe
-from plaudit.schemas.reward import Answer, CompletionScore, RewardGroup, RewardSpec, ScoreRequest
+from plaudit.schemas.reward import (
+    Answer,
+    CompletionScore,
+    RewardGroup,
+    RewardSpec,
+    ScoreRequest,
+    ScoreResponse,
+)
 from plaudit.schemas.rollout import RolloutGroup
 
 JUDGE_KEY = "judge"
@@ -27,6 +35,8 @@ class Scored:
 
     scores: list[CompletionScore]
     seconds: dict[str, float] = field(default_factory=dict)
+    is_judged: bool = False
+    """The judge has answered: the same tournament would get the same answer again."""
 
     def is_complete(self) -> bool:
         return all(not score.errors for score in self.scores)
@@ -43,8 +53,11 @@ class Scorer:
     judge_client: JudgeClient
     lane: Lane = "train"
 
-    async def score(self, group: RolloutGroup, kind: str, key: str) -> Scored:
-        """`key` makes a repeated call cheap: the services hand back the result that exists."""
+    async def score(self, group: RolloutGroup, kind: str, key: str, tournament: int = 0) -> Scored:
+        """`key` makes a repeated call cheap: the services hand back the result that exists.
+
+        Another `tournament` has the judge, which remembers what it said, judge anew.
+        """
         scored = Scored(scores=[])
         rewards = [reward for reward in self.rewards if _applies(reward.kinds, kind)]
         parts: list[Awaitable[Part]] = []
@@ -53,7 +66,7 @@ class Scorer:
             call = self._call_rewards(group, rewards, key)
             parts.append(self._bounded("reward", names, group, scored, call))
         if self.judge is not None and _applies(self.judge.kinds, kind):
-            call = self._call_judge(group, self.judge, key)
+            call = self._call_judge(group, self.judge, f"{key}/{tournament}", scored)
             parts.append(self._bounded("judge", [JUDGE_KEY], group, scored, call))
         scored.scores = join(await asyncio.gather(*parts), self._weights(), len(group.completions))
         return scored
@@ -72,15 +85,14 @@ class Scorer:
         scored: Scored,
         call: Callable[[], Awaitable[Part]],
     ) -> Part:
-        """Run `call` within the deadline; what it could not give is null with the reason."""
+        """Run `call`, which keeps to the deadline; what it could not give is null with why not."""
         started_s = time.monotonic()
         try:
             if self.pipeline.reward_delay_s:
                 await asyncio.sleep(self.pipeline.reward_delay_s)
-            async with asyncio.timeout(self.pipeline.reward_timeout_s):
-                return await call()
-        except TimeoutError:
-            reason = f"no answer within reward_timeout_s = {self.pipeline.reward_timeout_s:g}"
+            return await call()
+        except DeadlineExceeded as error:
+            reason = f"pipeline.reward_timeout_s = {self.pipeline.reward_timeout_s:g}: {error}"
         except PlauditError as error:
             reason = str(error)
         finally:
@@ -102,12 +114,12 @@ class Scorer:
                 idempotency_key=f"{key}/score",
                 timeout_s=self.pipeline.reward_timeout_s,
             )
-            return response.groups[0].scores
+            return _checked(response, [reward.name for reward in rewards], group)
 
         return call
 
     def _call_judge(
-        self, group: RolloutGroup, judge: JudgeRecipe, key: str
+        self, group: RolloutGroup, judge: JudgeRecipe, key: str, scored: Scored
     ) -> Callable[[], Awaitable[Part]]:
         request = TournamentRequest(
             prompt=group.prompt,
@@ -130,6 +142,8 @@ class Scorer:
                 idempotency_key=f"{key}/tournament",
                 timeout_s=self.pipeline.reward_timeout_s,
             )
+            scored.is_judged = True
+            _check_number("the judge service", len(response.rewards), group)
             return [_judged(reward) for reward in response.rewards]
 
         return call
@@ -171,7 +185,36 @@ def _reward_group(group: RolloutGroup) -> RewardGroup:
     )
 
 
-def _judged(reward: float | None) -> CompletionScore:
+def _checked(response: ScoreResponse, names: list[str], group: RolloutGroup) -> Part:
+    """What the service said of exactly these rewards; what it left out is null with a reason."""
+    found = [scores for scores in response.groups if scores.group_id == group.group_id]
+    scores = found[0].scores if found else []
+    _check_number("the reward service", len(scores), group)
+    return [_complete(score, names) for score in scores]
+
+
+def _complete(score: CompletionScore, names: list[str]) -> CompletionScore:
+    rewards = {name: _finite(score.rewards.get(name)) for name in names}
+    missing = [name for name, value in rewards.items() if value is None]
+    reasons = {name: score.errors.get(name, "the service gave no number") for name in missing}
+    return CompletionScore(total=None, rewards=rewards, errors=reasons)
+
+
+def _finite(value: float | None) -> float | None:
+    """NaN and infinity would spoil the weights of every completion in the batch."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _check_number(peer: str, number: int, group: RolloutGroup) -> None:
+    wanted = len(group.completions)
+    if number != wanted:
+        raise Unavailable(
+            f"{peer} answered for {number} completions of {group.group_id}, which has {wanted}."
+        )
+
+
+def _judged(answer: float | None) -> CompletionScore:
+    reward = _finite(answer)
     errors = {} if reward is not None else {JUDGE_KEY: "no verdict could be parsed"}
     return CompletionScore(total=reward, rewards={JUDGE_KEY: reward}, errors=errors)
 
