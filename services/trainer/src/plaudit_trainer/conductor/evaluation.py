@@ -49,6 +49,7 @@ class Evaluation:
         self._rows = rows
         self._run_id = f"{context.run_id}.eval-{name}"
         self._slots = asyncio.Semaphore(_MAX_SCORING)
+        self._num_scored = 0
 
     async def run(self) -> dict[str, Any]:
         """Raises Stalled when nothing comes back for `stall_timeout_s`."""
@@ -103,12 +104,11 @@ class Evaluation:
                         consumer=self._context.consumer,
                     )
                 )
-                for group in leased.groups:
-                    if group.group_id not in found:
-                        found[group.group_id] = tasks.create_task(self._score(group))
-                if leased.groups:
+                new = [group for group in leased.groups if group.group_id not in found]
+                for group in new:
+                    found[group.group_id] = tasks.create_task(self._score(group))
+                if new:
                     quiet_since = self._context.clock()
-                    await self._context.ledger.set_progress(evaluated=len(found))
                 self._check_quiet(quiet_since, num_groups - len(found))
         await self._acknowledge(list(found))
         return [task.result() for task in found.values()]
@@ -132,11 +132,15 @@ class Evaluation:
                 scored = await self._scorer.score(
                     group, row.kind, f"{self._run_id}/{group.group_id}"
                 )
+        self._num_scored += 1
+        await self._context.ledger.set_progress(evaluated=self._num_scored)
         return EvalGroup(row=row, greedy=mode == "greedy", rollout=group, scored=scored)
 
     async def _acknowledge(self, group_ids: list[str]) -> None:
-        ack = RolloutAck(run_id=self._run_id, group_ids=group_ids)
-        await self._patiently(lambda: self._context.rollout.ack(ack))
+        for start in range(0, len(group_ids), MAX_GROUPS_PER_REQUEST):
+            batch = group_ids[start : start + MAX_GROUPS_PER_REQUEST]
+            ack = RolloutAck(run_id=self._run_id, group_ids=batch)
+            await self._patiently(lambda ack=ack: self._context.rollout.ack(ack))
 
     async def _patiently(self, call: Any) -> Any:
         """Repeat `call` while the service is away, at most for `stall_timeout_s`."""
