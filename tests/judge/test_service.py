@@ -272,3 +272,19 @@ async def test_many_pairs_at_once_are_all_judged_within_the_bound(
         responses = await asyncio.gather(*asked)
     assert {response.winner for response in responses} == {"a"}
     assert chat.max_running <= 64
+
+
+async def test_metrics_show_the_queue_of_every_judge(service: Processes) -> None:
+    async with httpx.AsyncClient(base_url=service.url) as http:
+        text = (await http.get("/metrics")).text
+    for judge in ("self", *JUDGES):
+        assert f'plaudit_queue_lag{{lane="train",queue="judge-{judge}"}}' in text
+        assert f'plaudit_queue_dead_letters{{queue="judge-{judge}"}}' in text
+
+
+async def test_a_caller_in_a_hurry_hears_what_its_job_is_doing_before_it_gives_up(
+    client: JudgeClient, chat: ChatServer
+) -> None:
+    chat.delay_s = 20.0
+    with pytest.raises(DeadlineExceeded, match=r"had not answered after [34][.\d]* s \(running\)"):
+        await client.pairwise(pair(), timeout_s=5)

@@ -107,6 +107,18 @@ async def test_a_worker_that_died_after_its_result_was_delivered_loses_no_later_
     assert await leased(client) == ["a"]
 
 
+async def test_metrics_show_the_queue(api, client, hand):
+    await client.submit(request("a", "b"))
+    await client.submit(request("c", lane="eval"))
+    await hand.queue.lease("w", 1, wait_s=0.0)
+    async with httpx.AsyncClient(base_url=api) as http:
+        text = (await http.get("/metrics")).text
+    assert 'plaudit_queue_submitted_total{lane="train",queue="rollout"} 2.0' in text
+    assert 'plaudit_queue_queued{lane="eval",queue="rollout"} 1.0' in text
+    assert "plaudit_http_requests_total" in text
+    assert "run/a" not in text
+
+
 async def test_waiting_ends_as_soon_as_a_group_is_finished(client, hand):
     await client.submit(request("a"))
     waiting = asyncio.create_task(leased(client, wait_s=20.0))

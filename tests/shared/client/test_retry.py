@@ -33,6 +33,7 @@ class Behaviour:
         self.num_now = 0
         self.num_most = 0
         self.clients: set[tuple[str, int]] = set()
+        self.deadlines: list[float] = []
 
 
 @pytest.fixture
@@ -47,6 +48,7 @@ def url(behaviour: Behaviour) -> Iterator[str]:
     @app.post("/v1/score")
     async def score(request: Request) -> dict[str, Any]:
         behaviour.calls.append((idempotency_key(request), time.monotonic()))
+        behaviour.deadlines.append(float(request.headers["x-deadline-s"]))
         assert request.client is not None
         behaviour.clients.add((request.client.host, request.client.port))
         if behaviour.errors:
@@ -226,3 +228,16 @@ async def test_cancelling_the_caller_frees_its_connection(behaviour: Behaviour, 
             await task
         behaviour.sleep_s = 0
         await client.score(REQUEST, timeout_s=2)
+
+
+async def test_each_attempt_tells_the_time_in_which_its_answer_is_of_use(
+    behaviour: Behaviour, url: str
+) -> None:
+    behaviour.errors = [errors.Unavailable("down", retry_after_s=0.5)]
+    async with RewardClient(url, FAST) as client:
+        await client.score(REQUEST, timeout_s=10)
+        await client.score(REQUEST, timeout_s=100)
+    first, second, longer = behaviour.deadlines
+    assert 7.9 < first <= 8.0, "a fifth is left for the answer"
+    assert second <= first - 0.39
+    assert 97.9 < longer <= 98.0, "at most 2 s are"

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -9,6 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from plaudit.errors import Unavailable
+from plaudit.queue import queue_metrics_text
 from plaudit.schemas.judge import (
     JudgeList,
     PairwiseRequest,
@@ -20,6 +22,7 @@ from plaudit.schemas.judge import (
 from plaudit.service import (
     JobVerb,
     add_job_routes,
+    caller_deadline_s,
     create_app,
     job_id_of,
     json_docs,
@@ -29,6 +32,9 @@ from plaudit.service import (
 from plaudit_judge.desk import Desk
 from plaudit_judge.redis_client import connect
 from plaudit_judge.settings import JudgeSettings
+
+_MARGIN_S = 5.0
+"""The worker's own failure should arrive before the API gives up waiting."""
 
 
 def make_app(settings: JudgeSettings) -> FastAPI:
@@ -44,8 +50,14 @@ def make_app(settings: JudgeSettings) -> FastAPI:
             await desk.aclose()
             await redis.aclose()
 
-    app = create_app("judge", settings, lifespan=lifespan, checks={"redis": redis_check(redis)})
-    _add_verbs(app, desk)
+    app = create_app(
+        "judge",
+        settings,
+        lifespan=lifespan,
+        checks={"redis": redis_check(redis)},
+        more_metrics=partial(queue_metrics_text, *desk.queues.values()),
+    )
+    _add_verbs(app, desk, settings.deadline_s + _MARGIN_S)
     _add_lists(app, desk)
     add_job_routes(
         app,
@@ -67,7 +79,10 @@ def redis_check(redis: Redis) -> Any:
     return check
 
 
-def _add_verbs(app: FastAPI, desk: Desk) -> None:
+def _add_verbs(app: FastAPI, desk: Desk, max_wait_s: float) -> None:
+    def wait_s(request: Request) -> float:
+        return caller_deadline_s(request, max_wait_s, max_wait_s)
+
     @app.post(
         "/v1/pairwise",
         summary="Compare two answers",
@@ -75,7 +90,7 @@ def _add_verbs(app: FastAPI, desk: Desk) -> None:
     )
     async def pairwise(request: Request) -> Response:
         body = await read_model(request, PairwiseRequest)
-        return _json(await desk.answer(body, job_id_of("pairwise", request)))
+        return _json(await desk.answer(body, job_id_of("pairwise", request), wait_s(request)))
 
     @app.post(
         "/v1/tournament",
@@ -84,7 +99,7 @@ def _add_verbs(app: FastAPI, desk: Desk) -> None:
     )
     async def tournament(request: Request) -> Response:
         body = await read_model(request, TournamentRequest)
-        return _json(await desk.answer(body, job_id_of("tournament", request)))
+        return _json(await desk.answer(body, job_id_of("tournament", request), wait_s(request)))
 
 
 def _add_lists(app: FastAPI, desk: Desk) -> None:

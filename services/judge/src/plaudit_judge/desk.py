@@ -23,8 +23,6 @@ from plaudit_judge.tournament import check_tournament
 
 _KEY_TTL_S = 86_400
 """How long it is remembered which request a job id stands for."""
-_MARGIN_S = 5.0
-"""The worker's own failure should arrive before the API gives up waiting."""
 
 
 class Desk:
@@ -35,13 +33,13 @@ class Desk:
         self._redis = redis
         self._rubrics = load_rubrics(settings.rubric_dir)
         self._missing = {name: missing_key(settings, name) for name in settings.judges}
-        self._queues = {
+        self.queues = {
             name: WorkQueue(redis, queue_name(name), settings.queue_options())
             for name in settings.judges
         }
 
     async def aclose(self) -> None:
-        for queue in self._queues.values():
+        for queue in self.queues.values():
             await queue.aclose()
 
     async def judges(self) -> list[JudgeInfo]:
@@ -53,11 +51,10 @@ class Desk:
     def rubrics(self) -> list[RubricInfo]:
         return [self._rubrics[name].info() for name in sorted(self._rubrics)]
 
-    async def answer(self, request: Request, job_id: str) -> bytes:
-        """The response as JSON. Raises what the worker raised, or DeadlineExceeded."""
+    async def answer(self, request: Request, job_id: str, wait_s: float) -> bytes:
+        """The response as JSON. Raises what the worker raised; DeadlineExceeded after `wait_s`."""
         await self.submit(request, job_id)
-        wait_s = self._settings.deadline_s + _MARGIN_S
-        record = await self._queues[request.judge].wait(job_id, wait_s)
+        record = await self.queues[request.judge].wait(job_id, wait_s)
         if record is None:
             raise Unavailable(f"The job {job_id!r} is gone.", fix="Send the request again.")
         if not record.finished:
@@ -75,7 +72,7 @@ class Desk:
         self._check(request)
         payload = encode_job(request)
         await self._claim(job_id, request.judge, payload)
-        queue = self._queues[request.judge]
+        queue = self.queues[request.judge]
         job = Job(job_id, payload, request.lane, current_traceparent())
         submitted = await queue.submit(job)
         if submitted.status in ("failed", "dead", "cancelled"):
@@ -90,7 +87,7 @@ class Desk:
     async def wait(self, job_id: str, wait_s: float) -> JobView | None:
         """The job as it is when finished, or after `wait_s`; None when there is no such job."""
         claim: bytes | None = await self._redis.get(_key(job_id))  # type: ignore[assignment]
-        queue = self._queues.get(claim.decode().partition(" ")[0]) if claim else None
+        queue = self.queues.get(claim.decode().partition(" ")[0]) if claim else None
         record = await queue.wait(job_id, wait_s) if queue else None
         return _view(record) if record else None
 

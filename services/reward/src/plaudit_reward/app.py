@@ -2,17 +2,20 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from plaudit.errors import Rejected, Unavailable
+from plaudit.errors import Unavailable
+from plaudit.queue import queue_metrics_text
 from plaudit.schemas.reward import RewardList, ScoreRequest, ScoreResponse
 from plaudit.service import (
     JobVerb,
     add_job_routes,
+    caller_deadline_s,
     create_app,
     idempotency_key,
     json_docs,
@@ -21,8 +24,6 @@ from plaudit.service import (
 )
 from plaudit_reward.desk import Desk
 from plaudit_reward.settings import RewardSettings
-
-DEADLINE_HEADER = "x-deadline-s"
 
 
 def build_app(settings: RewardSettings) -> FastAPI:
@@ -43,7 +44,13 @@ def build_app(settings: RewardSettings) -> FastAPI:
         except (RedisError, OSError) as error:
             raise Unavailable(f"Redis does not answer: {type(error).__name__}.") from error
 
-    app = create_app("reward", settings, lifespan=lifespan, checks={"redis": check_redis})
+    app = create_app(
+        "reward",
+        settings,
+        lifespan=lifespan,
+        checks={"redis": check_redis},
+        more_metrics=partial(queue_metrics_text, *desk.queues.values()),
+    )
     _add_routes(app, desk, settings)
     add_job_routes(app, {"score": _job_verb(desk)})
     return app
@@ -52,7 +59,7 @@ def build_app(settings: RewardSettings) -> FastAPI:
 def _add_routes(app: FastAPI, desk: Desk, settings: RewardSettings) -> None:
     @app.post("/v1/score", summary="Score groups", **json_docs(ScoreRequest, ScoreResponse))
     async def score(request: Request) -> Response:
-        deadline_s = _deadline_s(request, settings)
+        deadline_s = caller_deadline_s(request, settings.score_timeout_s, settings.max_deadline_s)
         asked = await read_model(request, ScoreRequest)
         key = idempotency_key(request)
         return json_response(await desk.score(asked, await request.body(), key, deadline_s))
@@ -60,23 +67,6 @@ def _add_routes(app: FastAPI, desk: Desk, settings: RewardSettings) -> None:
     @app.get("/v1/rewards", summary="All rewards", **json_docs(None, RewardList))
     async def rewards() -> Response:
         return json_response(RewardList(rewards=desk.rewards()))
-
-
-def _deadline_s(request: Request, settings: RewardSettings) -> float:
-    """Seconds to wait for the pools. Raises Rejected for a header that is no such number."""
-    text = request.headers.get(DEADLINE_HEADER)
-    if text is None:
-        return settings.score_timeout_s
-    try:
-        deadline_s = float(text)
-    except ValueError:
-        deadline_s = -1.0
-    if not 0.0 < deadline_s <= settings.max_deadline_s:
-        raise Rejected(
-            f"X-Deadline-S: {text[:40]!r} is no number of seconds above 0 "
-            f"and up to {settings.max_deadline_s:g} (max_deadline_s)."
-        )
-    return deadline_s
 
 
 def _job_verb(desk: Desk) -> JobVerb:

@@ -15,7 +15,7 @@ class RewardSettings(ServiceSettings):
     score_timeout_s: float = Field(default=60.0, gt=0.0)
     """A pool that has not answered by then gives null. A caller's X-Deadline-S comes before it."""
     max_deadline_s: float = Field(default=600.0, gt=0.0)
-    """The longest X-Deadline-S, and the longest that a worker works on one request."""
+    """X-Deadline-S counts up to this, and no worker works longer on one request."""
     max_queued: int = Field(default=10_000, ge=1)
     """Unfinished requests per pool; more are answered 429."""
     lease_s: float = Field(default=10.0, gt=0.0)

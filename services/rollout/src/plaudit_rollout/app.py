@@ -4,11 +4,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Annotated
 
 from fastapi import FastAPI, Query, Request, Response
 
-from plaudit.queue import WorkQueue
+from plaudit.queue import WorkQueue, queue_metrics_text
 from plaudit.schemas.policy import PolicyAnnouncement, PolicyState
 from plaudit.schemas.rollout import (
     FinishedRollouts,
@@ -52,7 +53,13 @@ def make_app(settings: RolloutSettings) -> FastAPI:
         with redis_errors():
             await redis.ping()
 
-    app = create_app("rollout", settings, lifespan=lifespan, checks={"redis": redis_answers})
+    app = create_app(
+        "rollout",
+        settings,
+        lifespan=lifespan,
+        checks={"redis": redis_answers},
+        more_metrics=partial(queue_metrics_text, queue),
+    )
     _add_rollouts(app, Desk(queue, board, time.time), board)
     _add_policy(app, PolicyBoard(redis, settings.replica_ttl_s))
     return app

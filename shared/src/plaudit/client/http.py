@@ -114,13 +114,17 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
     ) -> M:
-        """One call with all its attempts, within `timeout_s` (default: the options')."""
+        """One call with all its attempts, within `timeout_s` (default: the options').
+
+        Each attempt tells the peer how long its answer is waited for.
+        """
         content = None if body is None else body.model_dump_json().encode()
         sent = {**(headers or {}), **self._context_headers(content)}
         attempts = Attempts(self.options, timeout_s or self.options.timeout_s, self.peer)
 
         async def once() -> M:
-            return await self._once(method, path, params, sent, content, answer)
+            headers = {**sent, "x-deadline-s": f"{attempts.peer_deadline_s():.3f}"}
+            return await self._once(method, path, params, headers, content, answer)
 
         return await attempts.run(once)
 

@@ -18,6 +18,11 @@ from plaudit.errors import DeadlineExceeded, PlauditError, Unavailable
 
 R = TypeVar("R")
 
+ANSWER_SHARE = 0.2
+MAX_ANSWER_S = 2.0
+"""The part of the time left that is kept for the answer's way back, and its most."""
+MIN_DEADLINE_S = 0.001
+
 
 class Attempts:
     """All attempts of one call. Raises the last error as it is, or DeadlineExceeded."""
@@ -44,6 +49,11 @@ class Attempts:
                 return await retrying(attempt)
         except TimeoutError:
             raise self.too_late() from self.last
+
+    def peer_deadline_s(self) -> float:
+        """When the peer should answer with what it has, for that to arrive in time."""
+        left_s = self.deadline - time.monotonic()
+        return max(MIN_DEADLINE_S, left_s - min(MAX_ANSWER_S, ANSWER_SHARE * left_s))
 
     def pause_s(self, state: RetryCallState) -> float:
         """At least what the server asked for."""

@@ -1,6 +1,6 @@
 """At-least-once jobs on Redis Streams."""
 
-from plaudit.queue.metrics import QueueCollector, queue_metrics
+from plaudit.queue.metrics import queue_metrics, queue_metrics_text
 from plaudit.queue.model import (
     DeadJob,
     FailJob,
@@ -25,7 +25,6 @@ __all__ = [
     "LaneStats",
     "Lease",
     "LostLease",
-    "QueueCollector",
     "QueueOptions",
     "QueueStats",
     "RetryJob",
@@ -33,4 +32,5 @@ __all__ = [
     "WorkQueue",
     "Worker",
     "queue_metrics",
+    "queue_metrics_text",
 ]

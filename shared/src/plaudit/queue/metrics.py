@@ -1,12 +1,18 @@
 """Prometheus metrics of a queue. Labels are bounded: the queue's name and the two lanes."""
 
-from collections.abc import Iterable, Iterator
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
 
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from plaudit.errors import Unavailable
 from plaudit.queue.model import QueueStats
+from plaudit.queue.queue import WorkQueue
+
+MAX_SCRAPE_S = 2.0
 
 Family = GaugeMetricFamily | CounterMetricFamily
 
@@ -52,17 +58,24 @@ def queue_metrics(*found: QueueStats) -> Iterator[Metric]:
     yield _by_queue(letters, "dead", found)
 
 
-class QueueCollector(Collector):
-    """Shows the stats it was given last; `REGISTRY.register(collector)` puts them on /metrics."""
+async def queue_metrics_text(*queues: WorkQueue) -> bytes:
+    """These queues as they are now, for /metrics; without values while Redis does not answer."""
+    try:
+        async with asyncio.timeout(MAX_SCRAPE_S):
+            found = await asyncio.gather(*(queue.stats() for queue in queues))
+    except (Unavailable, TimeoutError):
+        found = []
+    registry = CollectorRegistry()
+    registry.register(_Shown(found))
+    return generate_latest(registry)
 
-    def __init__(self) -> None:
-        self._latest: dict[str, QueueStats] = {}
 
-    def update(self, stats: QueueStats) -> None:
-        self._latest[stats.queue] = stats
+class _Shown(Collector):
+    def __init__(self, found: Sequence[QueueStats]) -> None:
+        self._found = found
 
     def collect(self) -> Iterator[Metric]:
-        return queue_metrics(*self._latest.values())
+        return queue_metrics(*self._found)
 
 
 def _by_lane(metric: Family, name: str, found: Iterable[QueueStats]) -> Metric:

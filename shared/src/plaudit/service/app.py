@@ -10,7 +10,7 @@ from fastapi import FastAPI
 import plaudit
 from plaudit.config.settings import ServiceSettings
 from plaudit.service.auth import BearerAuth
-from plaudit.service.health import Check, Readiness, add_health_routes
+from plaudit.service.health import Check, MoreMetrics, Readiness, add_health_routes
 from plaudit.service.middleware import Chassis
 from plaudit.service.openapi import use_openapi
 from plaudit.service.problems import add_problem_handlers
@@ -23,11 +23,13 @@ def create_app(
     settings: ServiceSettings,
     lifespan: Lifespan | None = None,
     checks: Mapping[str, Check] | None = None,
+    more_metrics: MoreMetrics | None = None,
 ) -> FastAPI:
     """An app with health, metrics, auth, limits and problem documents; add routes to it.
 
     `lifespan(app)` opens what the handlers need and puts it on `app.state`; what it yields is not
     used. `app.state.draining` is an Event, set when the server begins to shut down.
+    `more_metrics` is what /metrics shows beside the process's own metrics, e.g. its queues.
     """
     draining = asyncio.Event()
     app = FastAPI(
@@ -51,7 +53,7 @@ def create_app(
         draining=draining,
     )
     add_problem_handlers(app)
-    add_health_routes(app, Readiness(checks or {}, draining))
+    add_health_routes(app, Readiness(checks or {}, draining), more_metrics)
     use_openapi(app)
     return app
 

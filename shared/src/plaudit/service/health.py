@@ -12,6 +12,9 @@ from plaudit.telemetry.metrics import METRICS_CONTENT_TYPE, metrics_text
 Check = Callable[[], Awaitable[None]]
 """Raises Unavailable when what it looks at cannot be used."""
 
+MoreMetrics = Callable[[], Awaitable[bytes]]
+"""Prometheus text made when /metrics is asked; never raises, bounds its own time."""
+
 CHECK_TIMEOUT_S = 2.0
 CACHE_S = 0.5
 
@@ -52,7 +55,9 @@ async def run_check(name: str, check: Check) -> str | None:
     return None
 
 
-def add_health_routes(app: FastAPI, readiness: Readiness) -> None:
+def add_health_routes(
+    app: FastAPI, readiness: Readiness, more_metrics: MoreMetrics | None = None
+) -> None:
     @app.get("/livez", tags=["health"], summary="The process runs")
     async def livez() -> dict[str, str]:
         return {"status": "alive"}
@@ -64,4 +69,5 @@ def add_health_routes(app: FastAPI, readiness: Readiness) -> None:
 
     @app.get("/metrics", tags=["health"], summary="Prometheus metrics", response_class=Response)
     async def metrics() -> Response:
-        return Response(metrics_text(), media_type=METRICS_CONTENT_TYPE)
+        more = await more_metrics() if more_metrics else b""
+        return Response(metrics_text() + more, media_type=METRICS_CONTENT_TYPE)
