@@ -1,9 +1,8 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
-import structlog
 
 
 class RawServer:
@@ -61,11 +60,3 @@ async def serve_script(
 @pytest.fixture
 def scripted() -> Scripted:
     return serve_script
-
-
-@pytest.fixture(autouse=True)
-def plain_logging() -> Iterator[None]:
-    """Unconfigured, structlog draws tracebacks with all their locals, for seconds."""
-    structlog.configure(processors=[structlog.processors.JSONRenderer(default=repr)])
-    yield
-    structlog.reset_defaults()

@@ -2,7 +2,8 @@ import logging
 from collections.abc import Iterator
 
 import pytest
-import structlog
+
+from plaudit.telemetry.logging import log_warnings
 
 
 @pytest.fixture(autouse=True)
@@ -12,4 +13,4 @@ def restored_logging() -> Iterator[None]:
     handlers, level = list(root.handlers), root.level
     yield
     root.handlers, root.level = handlers, level
-    structlog.reset_defaults()
+    log_warnings()

@@ -1,5 +1,7 @@
 import json
 import logging
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -131,3 +133,24 @@ def test_setting_up_twice_does_not_write_twice(capsys: Captured) -> None:
     logging.getLogger("x").warning("once")
     get_logger().info("once")
     assert len(lines(capsys)) == 2
+
+
+def test_a_process_that_set_nothing_up_writes_warnings_to_standard_error_and_nothing_else() -> None:
+    code = (
+        "from plaudit.telemetry import get_logger; log = get_logger('x');"
+        "log.info('quiet'); log.warning('loud', api_key='secret'); print('{}')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "{}\n"
+    assert "loud" in done.stderr
+    assert "quiet" not in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_the_logging_that_an_application_has_set_up_is_left_alone() -> None:
+    code = (
+        "import structlog; structlog.configure(processors=[structlog.processors.JSONRenderer()]);"
+        "from plaudit.telemetry import get_logger; get_logger().info('mine')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert json.loads(done.stdout) == {"event": "mine"}

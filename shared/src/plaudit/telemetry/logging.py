@@ -24,6 +24,19 @@ def get_logger(name: str | None = None) -> FilteringBoundLogger:
     return cast(FilteringBoundLogger, logger)
 
 
+def log_warnings() -> None:
+    """How a process logs that never calls `setup_logging`, such as a script with our clients.
+
+    structlog's own default writes to standard output, where it would break --json.
+    """
+    structlog.configure(
+        processors=[*processors("plaudit"), console_renderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=lambda *_: structlog.WriteLogger(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
 def setup_logging(service: str, level: Level = "info", format: Format = "console") -> None:
     """Call once per process. Logs of other libraries go the same way, from warning up."""
     number = logging.getLevelNamesMapping()[level.upper()]
@@ -113,3 +126,7 @@ def route_standard_logging(shared: list[Processor], renderer: Processor, level: 
         logger.handlers = []
         logger.propagate = True
         logger.setLevel(logging.WARNING)
+
+
+if not structlog.is_configured():
+    log_warnings()
