@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
@@ -32,7 +33,9 @@ KEYS = {
     "NVIDIA_API_KEY": "Nemotron as a judge",
     "HF_TOKEN": "gated models of the hub",
 }
-_ALIGNED = ("torch", "transformers", "nvidia-nccl-cu13", "nvidia-nccl-cu12")
+_NCCL = "nvidia-nccl-cu13"
+"""What torch 2.13 brings; the older name may be there as well."""
+_ALIGNED = ("torch", "transformers", _NCCL, "nvidia-nccl-cu12")
 _VERSIONS = """
 import json, sys
 from importlib import metadata
@@ -150,6 +153,8 @@ def gpu(environment: Environment) -> Iterator[Finding]:
         return
     for line in listed.splitlines():
         yield Finding(name="GPU", level="ok", value=line.strip())
+    if listed.strip():
+        yield from _builds_use_the_gpu(environment)
 
 
 def disk(environment: Environment) -> Iterator[Finding]:
@@ -183,6 +188,31 @@ def keys(environment: Environment) -> Iterator[Finding]:
     for name, purpose in KEYS.items():
         present = "set" if environment.variables.get(name) else "not set"
         yield Finding(name=name, level="ok", value=f"{present} ({purpose})")
+    for judge, name in _judge_keys(environment):
+        value = f"not set, and judge {judge!r} of plaudit.toml needs it"
+        fix = f"export {name}, or remove [judge.judges.{judge}]"
+        if not environment.variables.get(name):
+            yield Finding(name=name, level="warn", value=value, fix=fix)
+
+
+def _builds_use_the_gpu(environment: Environment) -> Iterator[Finding]:
+    """`make setup` before the driver was there leaves CPU builds, which run, but slowly."""
+    builds = {"learner": _version("torch"), "engine": None}
+    with suppress(ConfigError):
+        builds["engine"] = (_versions(environment.rollout_python(), ("torch",)) or {}).get("torch")
+    for user, version in builds.items():
+        if version is not None and version.endswith("+cpu"):
+            value = f"{user} has torch {version}, which does not use the GPU"
+            yield Finding(name="GPU", level="warn", value=value, fix="run `make clean setup`")
+
+
+def _judge_keys(environment: Environment) -> Iterator[tuple[str, str]]:
+    """Each judge of plaudit.toml with the environment variable that holds its key."""
+    section = environment.document.get("judge", {})
+    judges = section.get("judges", {}) if isinstance(section, dict) else {}
+    for judge, spec in judges.items() if isinstance(judges, dict) else ():
+        if isinstance(spec, dict) and isinstance(spec.get("api_key_env"), str):
+            yield judge, spec["api_key_env"]
 
 
 def _vllm(versions: dict[str, str | None], python: Path) -> Finding:
@@ -195,6 +225,9 @@ def _vllm(versions: dict[str, str | None], python: Path) -> Finding:
 
 def _agreement(name: str, ours: str | None, theirs: str | None) -> Iterator[Finding]:
     if ours is None and theirs is None:
+        if name == _NCCL:
+            value = "none: builds without CUDA need none"
+            yield Finding(name="NCCL", level="ok", value=value)
         return
     value = f"learner {ours or 'none'}, engine {theirs or 'none'}"
     # `2.13.0+cpu` and `2.13.0` are the same release built twice.
