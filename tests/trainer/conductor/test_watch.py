@@ -165,8 +165,10 @@ async def test_whatever_moves_starts_the_clock_again(stalling, learner, ready_pa
         lambda: context.ledger.set_progress(evaluated=3),
     ]
     for move in moves:
-        clock.now += 29
+        clock.now += 20
         await move()
+        await watch.check()
+        clock.now += 20
         await watch.check()
     clock.now += 31
     with pytest.raises(Stalled):

@@ -1,9 +1,11 @@
 """Checks of a recipe that need its files: the model, the rows, the length of every prompt."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from plaudit.errors import ConfigError
-from plaudit.schemas.recipe import Recipe
+from plaudit.schemas.recipe import ModelRecipe, Recipe
 from plaudit_trainer.data import Row, load_rows
 from plaudit_trainer.model_path import check_model_path
 
@@ -17,6 +19,7 @@ def check_recipe(recipe: Recipe) -> dict[str, Any]:
         found["num_eval_rows"] = len(eval_rows)
         rows = [*rows, *eval_rows]
     _check_kinds(recipe, rows)
+    _check_context(recipe.model)
     found["longest_prompt_tokens"] = _check_lengths(recipe, rows)
     return found
 
@@ -43,10 +46,29 @@ def _check_kinds(recipe: Recipe, rows: list[Row]) -> None:
             )
 
 
+def _check_context(model: ModelRecipe) -> None:
+    """vLLM refuses a context beyond the model's own, but only once it has loaded for a while."""
+    from transformers import AutoConfig
+
+    check_model_path(model.path)
+    with _loading(model.path, "configuration"):
+        config = AutoConfig.from_pretrained(model.path).to_dict()
+    rope = config.get("rope_parameters") or {}
+    longest = config.get("max_position_embeddings")
+    is_stretched = rope.get("rope_type", "default") != "default"
+    if longest is not None and not is_stretched and model.max_model_tokens > longest:
+        raise ConfigError(
+            f"model.max_model_tokens = {model.max_model_tokens}: the model {model.path!r} has a "
+            f"context of {longest} tokens (max_position_embeddings).",
+            fix=f"set it to {longest} or less",
+        )
+
+
 def _check_lengths(recipe: Recipe, rows: list[Row]) -> int:
     tokenizer = _tokenizer(recipe.model.path)
     limit = recipe.model.max_model_tokens - recipe.method.max_completion_tokens
-    longest, row = max(((_num_tokens(tokenizer, row), row) for row in rows), key=lambda p: p[0])
+    lengths = ((_num_tokens(tokenizer, row, recipe.model.path), row) for row in rows)
+    longest, row = max(lengths, key=lambda pair: pair[0])
     if longest > limit:
         raise ConfigError(
             f"model.max_model_tokens = {recipe.model.max_model_tokens} less "
@@ -57,21 +79,36 @@ def _check_lengths(recipe: Recipe, rows: list[Row]) -> int:
     return longest
 
 
-def _num_tokens(tokenizer: Any, row: Row) -> int:
+def _num_tokens(tokenizer: Any, row: Row, path: str) -> int:
+    from jinja2 import TemplateError
+
     messages = [message.model_dump() for message in row.prompt]
-    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    try:
+        text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    except (TemplateError, ValueError) as error:
+        raise ConfigError(
+            f"model.path = {path!r}: its chat template does not take the prompt of row "
+            f"{row.id!r} ({_first_line(error)}).",
+            fix="give a model with a chat template, or change the roles of that prompt "
+            "(data.system_prompt puts one of the role 'system' first)",
+        ) from error
     return len(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
 def _tokenizer(path: str) -> Any:
     from transformers import AutoTokenizer
 
-    check_model_path(path)
-    try:
+    with _loading(path, "tokenizer"):
         return AutoTokenizer.from_pretrained(path)
+
+
+@contextmanager
+def _loading(path: str, what: str) -> Iterator[None]:
+    try:
+        yield
     except (OSError, ValueError) as error:
         raise ConfigError(
-            f"model.path = {path!r}: the tokenizer cannot be loaded ({_first_line(error)}).",
+            f"model.path = {path!r}: the {what} cannot be loaded ({_first_line(error)}).",
             fix="give a model directory, a hub id that can be reached, or 'seed'",
         ) from error
 

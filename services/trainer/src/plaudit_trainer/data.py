@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from plaudit.errors import ConfigError
 from plaudit.schemas.common import Contract, Message
@@ -19,7 +19,7 @@ class Row(Contract):
 
     id: str
     kind: str
-    prompt: list[Message]
+    prompt: list[Message] = Field(min_length=1)
     reference: dict[str, Any]
 
 
@@ -38,18 +38,28 @@ def load_rows(recipe: DataRecipe, setting: str, path_text: str) -> list[Row]:
     if not path.is_file():
         raise ConfigError(f"{setting} = {path_text!r}: no such file.", fix="give a JSONL file")
     convert = _CONVERTERS[recipe.format]
-    rows = [convert(record, place, recipe) for place, record in _records(setting, path)]
+    rows: dict[str, Row] = {}
+    for place, record in _records(setting, path):
+        row = convert(record, place, recipe)
+        if row.id in rows:
+            raise ConfigError(f"{place}: id {row.id!r} is there twice.", fix="make ids unique")
+        rows[row.id] = row
     if not rows:
         raise ConfigError(f"{setting} = {path_text!r}: the file has no rows.", fix="give data")
-    return rows[: recipe.max_rows]
+    return list(rows.values())[: recipe.max_rows]
 
 
 def _records(setting: str, path: Path) -> Iterator[tuple[_Place, dict[str, Any]]]:
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            place = _Place(setting, path, number)
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{setting} = {str(path)!r} cannot be read: {error}.",
+            fix="give a readable JSONL file in UTF-8",
+        ) from error
+    for number, line in enumerate(lines, start=1):
+        place = _Place(setting, path, number)
+        if line.strip():
             try:
                 record = json.loads(line)
             except json.JSONDecodeError as error:

@@ -37,6 +37,7 @@ from plaudit.local.run_dir import (
     Run,
     check_new,
     create_run,
+    latest_target,
     new_run_path,
     open_run,
     point_latest_at,
@@ -151,12 +152,13 @@ async def start_run(name: str, overrides: list[str], options: TrainOptions) -> N
     await check_files(recipe, environment, interrupts, _ignore)
     await check_reward_names(recipe, environment)
     redis_url = await _require_services(recipe, environment, options)
+    latest = latest_target(path.parent)
     run = create_run(path, recipe, sys.argv)
     with directory_lock(run.path):
         try:
             await _conduct(run, recipe, environment, redis_url, interrupts, options)
         except ConfigError:
-            training.discard_if_untouched(run)
+            training.discard_if_untouched(run, latest)
             raise
 
 

@@ -49,8 +49,11 @@ class Environment:
 
     @property
     def api_key(self) -> str | None:
-        """What services are called with."""
-        return self._shared("api_key")
+        """What services are called with: the trainer's own key, else the one for all."""
+        own = self.document.get("trainer", {})
+        default = own.get("api_key") if isinstance(own, dict) else None
+        key = self.variables.get("PLAUDIT_TRAINER_API_KEY") or self.variables.get("PLAUDIT_API_KEY")
+        return key or default or self._shared("api_key")
 
     def port(self, service: str) -> int:
         """Raises ConfigError when the setting is not a number."""

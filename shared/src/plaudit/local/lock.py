@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from plaudit.errors import ConfigError
+from plaudit.local.directory import make_directory
 
 LOCK_NAME = ".lock"
 
@@ -14,7 +15,7 @@ LOCK_NAME = ".lock"
 @contextmanager
 def directory_lock(directory: Path) -> Iterator[None]:
     """Holds `directory` (made when needed). Raises ConfigError when another process holds it."""
-    directory.mkdir(parents=True, exist_ok=True)
+    make_directory(directory)
     descriptor = os.open(directory / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:

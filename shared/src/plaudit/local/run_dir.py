@@ -17,7 +17,7 @@ from plaudit.schemas.run import Summary
 
 LATEST = "latest"
 _RECORD = "run.json"
-_PROGRESS = ("metrics.jsonl", "groups.jsonl", "checkpoints", "eval_before.json")
+_PROGRESS = ("metrics.jsonl", "groups.jsonl", "checkpoints/step-*", "eval_before.json")
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Run:
 
     def has_progress(self) -> bool:
         """Whether anything was computed that a resumed run would go on from."""
-        return any((self.path / name).exists() for name in _PROGRESS)
+        return any(any(self.path.glob(pattern)) for pattern in _PROGRESS)
 
 
 def new_run_path(recipe_name: str, runs_dir: Path) -> Path:
@@ -56,11 +56,18 @@ def new_run_path(recipe_name: str, runs_dir: Path) -> Path:
 
 
 def check_new(path: Path) -> None:
-    """Raises ConfigError when there is something already where a run is to be made."""
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    """Raises ConfigError when a run cannot be made there: something is there, or may not be."""
+    if os.path.lexists(path) and (not path.is_dir() or any(path.iterdir())):
         raise ConfigError(
             f"--run-dir {path}: exists already.",
             fix=f"choose another directory, or go on with that run: plaudit train --resume {path}",
+        )
+    place = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        reason = "may not be written to" if place.is_dir() else "is not a directory"
+        raise ConfigError(
+            f"--run-dir {path}: {place} {reason}.",
+            fix="choose another directory with --run-dir or --runs-dir",
         )
 
 
@@ -120,13 +127,19 @@ def point_latest_at(run: Run) -> None:
         half.replace(link)
 
 
-def restore_latest(runs_dir: Path) -> None:
-    """Points `latest` at the newest run again when what it pointed at is gone."""
+def latest_target(runs_dir: Path) -> str | None:
+    """What `latest` points at, whether that is there or not."""
+    link = runs_dir / LATEST
+    return os.readlink(link) if link.is_symlink() else None
+
+
+def restore_latest(runs_dir: Path, target: str | None) -> None:
+    """Undoes `point_latest_at` of a run that is gone: `latest` points at `target` again."""
     link = runs_dir / LATEST
     if link.is_symlink() and not link.exists():
         link.unlink()
-        for run in list_runs(runs_dir)[:1]:
-            point_latest_at(run)
+        if target is not None:
+            link.symlink_to(target)
 
 
 def _read(path: Path) -> Run | None:

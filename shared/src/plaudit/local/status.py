@@ -10,6 +10,8 @@ from plaudit.schemas.reward import RewardList
 from plaudit.schemas.run import RunStatus
 
 _TIMEOUT_S = 3.0
+_GUARDED_PATHS = {"rollout": "/v1/policy", "reward": "/v1/rewards", "judge": "/v1/judges"}
+"""What of a service the trainer may read with its key. It does not call the sandbox itself."""
 
 
 async def fetch_status(environment: Environment) -> RunStatus | None:
@@ -30,12 +32,18 @@ async def reward_names(environment: Environment) -> set[str] | None:
 
 
 async def unreachable(environment: Environment, services: tuple[str, ...]) -> dict[str, str]:
-    """Why each of the services that is not ready is not, by name."""
+    """Why each of the services that is not ready is not, by name.
+
+    Raises ConfigError when one refuses the API key: its health is open, its work is not.
+    """
     problems = {}
     for service in services:
-        reason = await HttpReady(f"{environment.url(service)}/readyz")()
+        url = environment.url(service)
+        reason = await HttpReady(f"{url}/readyz")()
         if reason is not None:
             problems[service] = reason
+        elif service in _GUARDED_PATHS:
+            await _get(url + _GUARDED_PATHS[service], environment.api_key)
     return problems
 
 

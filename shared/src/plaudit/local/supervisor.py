@@ -17,6 +17,7 @@ from typing import Literal
 from plaudit.errors import ConfigError, PlauditError
 from plaudit.local import sweep
 from plaudit.local.backoff import Backoff
+from plaudit.local.directory import make_directory
 from plaudit.local.logs import RotatingLog, printable
 from plaudit.local.process import CONFIGURATION_ERROR, Child, ProcessSpec
 
@@ -83,7 +84,7 @@ class Supervisor:
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
         self._failure: BaseException | None = None
-        log_dir.mkdir(parents=True, exist_ok=True)
+        make_directory(log_dir)
         self._processes = {spec.name: self._new_process(spec, log_dir) for spec in specs}
         self._check_dependencies()
 

@@ -163,8 +163,11 @@ def complete_summary(run: Run, restarts: dict[str, int], wall_s: float) -> None:
     half.replace(path)
 
 
-def discard_if_untouched(run: Run) -> None:
-    """A run that a wrong setting kept from starting leaves nothing behind."""
+def discard_if_untouched(run: Run, latest: str | None) -> None:
+    """A run that a wrong setting kept from starting leaves nothing behind.
+
+    `latest`: what the link of that name pointed at before.
+    """
     if not run.has_progress():
         shutil.rmtree(run.path, ignore_errors=True)
-        restore_latest(run.path.parent)
+        restore_latest(run.path.parent, latest)
