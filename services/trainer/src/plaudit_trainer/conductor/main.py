@@ -1,6 +1,7 @@
 """The conductor process: wires the loops to the services and serves the run's status."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -43,12 +44,15 @@ def run(run_path: Path) -> None:
             conductor = await build(run_dir, settings, stack)
             app.state.page = conductor.page
             task = asyncio.create_task(conductor.conduct())
+            task.add_done_callback(_end_if_broken)
             try:
                 yield
             finally:
                 conductor.context.stopping.set()
                 task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+                await asyncio.wait({task})
+            if not task.cancelled():
+                task.result()
 
     app = create_app(name="trainer", settings=settings, lifespan=lifespan, checks={})
 
@@ -58,6 +62,22 @@ def run(run_path: Path) -> None:
         return await page.status()
 
     serve(app, settings)
+
+
+def _end_if_broken(task: asyncio.Task[None]) -> None:
+    """An unforeseen error ends the process; a successor may do better than a page that stands."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("conductor_broke", exc_info=error)
+        signal.raise_signal(signal.SIGTERM)
+
+
+def _stop_serving_on_a_crash(task: asyncio.Task[None]) -> None:
+    """What nobody foresaw must not leave a page that answers for loops that are gone.
+
+    The process ends with the traceback, and the supervisor starts it again.
+    """
+    if not task.cancelled() and task.exception() is not None:
+        signal.raise_signal(signal.SIGTERM)
 
 
 class Conductor:
