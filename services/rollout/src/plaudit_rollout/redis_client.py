@@ -3,25 +3,33 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import BusyLoadingError, ConnectionError, RedisError, TimeoutError
 
 from plaudit.errors import Unavailable
 
+MAX_CONNECTIONS = 16
 _NUM_RETRIES = 6
+_TIMEOUT_S = 10.0
 _RETRIED: list[type[Exception]] = [ConnectionError, TimeoutError, BusyLoadingError]
 
 
 def connect(url: str) -> Redis:
-    """Commands are tried again for about two seconds while the server is away."""
-    return Redis.from_url(
+    """Commands are tried again for about two seconds while the server is away.
+
+    Calls beyond MAX_CONNECTIONS at once wait for their turn; the default pool refuses them.
+    """
+    pool = BlockingConnectionPool.from_url(
         url,
+        max_connections=MAX_CONNECTIONS,
+        timeout=_TIMEOUT_S,
         retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), _NUM_RETRIES),
         retry_on_error=_RETRIED,
-        socket_timeout=10.0,
+        socket_timeout=_TIMEOUT_S,
     )
+    return Redis.from_pool(pool)
 
 
 @contextmanager

@@ -10,6 +10,8 @@ from redis.retry import Retry
 _ERRORS = [ConnectionError, TimeoutError, BusyLoadingError]
 _NUM_RETRIES = 60
 _LONGEST_PAUSE_S = 1.0
+MAX_CONNECTIONS = 16
+"""Of one asyncio client. The default pool raises an error at the 101st call at once."""
 
 
 def _backoff() -> ExponentialBackoff:
@@ -27,10 +29,13 @@ def connect_sync(url: str) -> redis.Redis:
 
 
 def connect_async(url: str) -> redis.asyncio.Redis:
-    """The same for asyncio."""
-    return redis.asyncio.Redis.from_url(
+    """The same for asyncio. Calls beyond MAX_CONNECTIONS at once wait for their turn."""
+    pool = redis.asyncio.BlockingConnectionPool.from_url(
         url,
+        max_connections=MAX_CONNECTIONS,
+        timeout=_NUM_RETRIES * _LONGEST_PAUSE_S,
         retry=AsyncRetry(_backoff(), _NUM_RETRIES),
         retry_on_error=_ERRORS,
         socket_timeout=30,
     )
+    return redis.asyncio.Redis.from_pool(pool)

@@ -1,8 +1,7 @@
 """A run from start to summary: evaluate, train, evaluate. Each phase is skipped when it is done."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from plaudit.errors import PlauditError, Stalled
 from plaudit.telemetry import get_logger
@@ -12,6 +11,7 @@ from plaudit_trainer.conductor.context import Context
 from plaudit_trainer.conductor.evaluation import Evaluation, choose_rows
 from plaudit_trainer.conductor.scoring import Scorer
 from plaudit_trainer.conductor.summary import summarise
+from plaudit_trainer.conductor.tasks import run_beside
 from plaudit_trainer.conductor.watch import (
     PolicyWatch,
     StallWatch,
@@ -51,7 +51,7 @@ class Lifecycle:
         await ledger.set_progress(state="starting")
         loops = [self._policy.run, StallWatch(self._context).run]
         try:
-            await self._until_done(self._phases, [*loops, self._events])
+            await run_beside(self._phases, [*loops, self._events])
         except PlauditError as error:
             await ledger.fail(str(error))
             await ledger.set_progress(state="failed")
@@ -63,9 +63,7 @@ class Lifecycle:
         await self._evaluate("before")
         await ledger.set_progress(state="training")
         arrivals = Arrivals(self._context, self._scorer)
-        await self._until_done(
-            self._learner_done, [arrivals.run, lambda: admit_forever(self._context)]
-        )
+        await run_beside(self._learner_done, [arrivals.run, lambda: admit_forever(self._context)])
         await self._drop_leftovers()
         final_step = self._context.recipe.budget.steps
         await self._until(lambda: (self._context.served_step or 0) >= final_step)
@@ -109,26 +107,3 @@ class Lifecycle:
         """StallWatch bounds this wait."""
         while not condition():
             await asyncio.sleep(_POLL_S)
-
-    async def _until_done(
-        self,
-        main: Callable[[], Awaitable[None]],
-        loops: Sequence[Callable[[], Coroutine[Any, Any, None]]],
-    ) -> None:
-        """Run `main` beside `loops`; whichever fails first ends them all with its error."""
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                running = [tasks.create_task(loop()) for loop in loops]
-                await main()
-                for task in running:
-                    task.cancel()
-        except* PlauditError as errors:
-            raise _first(errors) from errors
-
-
-def _first(group: BaseExceptionGroup[PlauditError]) -> PlauditError:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, PlauditError)
-    return error
