@@ -65,13 +65,6 @@ def run(run_path: Path) -> None:
 
 
 def _end_if_broken(task: asyncio.Task[None]) -> None:
-    """An unforeseen error ends the process; a successor may do better than a page that stands."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("conductor_broke", exc_info=error)
-        signal.raise_signal(signal.SIGTERM)
-
-
-def _stop_serving_on_a_crash(task: asyncio.Task[None]) -> None:
     """What nobody foresaw must not leave a page that answers for loops that are gone.
 
     The process ends with the traceback, and the supervisor starts it again.
