@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from plaudit.errors import ConfigError, PlauditError, Stalled
+from plaudit.errors import ConfigError, Corrupt, PlauditError, Stalled
 from plaudit.schemas.policy import PolicyManifest
 
 TIMEOUT_S = 120
@@ -172,6 +172,18 @@ def test_a_learner_that_another_has_fenced_off_stops(
     assert "another learner has claimed this run" in output
     assert ledger.counts().trained == 0
     assert "failure" not in ledger.progress()
+
+
+def test_a_learner_refuses_to_go_on_with_a_ledger_that_redis_has_lost(
+    train_here, ledger, make_recipe, make_group, make_run_dir
+):
+    run_dir = make_run_dir(make_recipe())
+    ledger.fill([make_group(number) for number in range(8)])
+    train_here(run_dir)
+    ledger.client.flushall()
+    with pytest.raises(Corrupt, match=r"trained on 8 groups and the ledger in Redis counts 0"):
+        train_here(run_dir)
+    assert "appendonly yes" in ledger.progress()["failure"]
 
 
 def test_a_model_that_is_not_there_is_named(train_here, ledger, make_recipe, make_run_dir):

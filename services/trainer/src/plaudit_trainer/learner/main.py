@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from plaudit.client import ClientOptions, RolloutClient
 from plaudit.config import load_settings
-from plaudit.errors import Conflict, PlauditError, Stalled
+from plaudit.errors import Conflict, Corrupt, PlauditError, Stalled
 from plaudit.schemas.recipe import Recipe
 from plaudit.telemetry import get_logger, setup_logging
 from plaudit_trainer.learner.announcer import Announcer
@@ -102,6 +102,7 @@ def train(run_dir: RunDir, leader: Leader | None, stop: StopSignal) -> None:
     if leader is not None:
         checkpoints.remove_incomplete()
         go_back(run_dir, leader.ledger, newest)
+        check_ledger(leader.ledger, recipe, newest)
     hooks = build(run_dir, recipe, leader, checkpoints, newest)
     resume_from = None if newest is None else str(checkpoints.path(newest.step))
     stop.defer()
@@ -140,6 +141,19 @@ def go_back(run_dir: RunDir, ledger: LearnerLedger, newest: CheckpointRecord | N
     cut_metrics(run_dir.path, step)
     ledger.set_waiting(WHO, None)
     log.info("starting", step=step, groups_returned=returned)
+
+
+def check_ledger(ledger: LearnerLedger, recipe: Recipe, newest: CheckpointRecord | None) -> None:
+    """Raises Corrupt when Redis has lost groups that the checkpoint was trained on."""
+    expected = 0 if newest is None else newest.step * recipe.pipeline.groups_per_step
+    trained = ledger.counts().trained
+    if trained != expected:
+        raise Corrupt(
+            f"learner: the checkpoint was trained on {expected} groups and the ledger in Redis "
+            f"counts {trained}: Redis has lost the state of this run.",
+            fix="give Redis its append-only file back and resume, or start a new run from that "
+            "checkpoint (model.path); let Redis keep its data (appendonly yes)",
+        )
 
 
 def build(
