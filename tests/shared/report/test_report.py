@@ -1,6 +1,7 @@
 """The report from synthetic run files: complete, hostile, partial and broken."""
 
 import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,12 @@ def write_complete_run(run_dir: Path) -> None:
     metrics = [
         {
             "step": step,
-            "reward/mean": 0.4 + step / 100,
-            "rewards": {"accuracy": step / 50, "judge": None},
+            "reward": 0.4 + step / 100,
+            "rewards": {
+                "accuracy": {"mean": step / 50, "std": 0.1, "nulls": 0},
+                "judge": {"mean": None, "std": None, "nulls": 16},
+            },
+            "time_s": {"wait": 0.2, "forward": 0.3},
             "staleness": {"mean": 0.5, "max": 1, "histogram": {"0": 7, "1": 9}},
         }
         for step in range(30)
@@ -110,9 +115,10 @@ def test_a_complete_run_shows_every_chart_and_the_samples(tmp_path: Path) -> Non
         "Staleness",
         "Where each group's time went",
         "Policy version on each engine",
+        "Where each learner step's time went",
     ):
         assert title in page.text
-    assert page.tags.count("svg") == 5
+    assert page.tags.count("svg") == 6
     assert page.open == []
     assert "What is 2 + 3?" in page.text
     assert "dropped: stale" in page.text
@@ -130,7 +136,7 @@ def test_hostile_completions_are_text_and_nothing_else(tmp_path: Path) -> None:
 def test_hostile_names_of_rewards_replicas_and_stages_are_text_too(tmp_path: Path) -> None:
     write_complete_run(tmp_path)
     write_jsonl(
-        tmp_path / "metrics.jsonl", [{"step": 1, "reward/mean": 1, "rewards": {HOSTILE: 1}}]
+        tmp_path / "metrics.jsonl", [{"step": 1, "reward": 1, "rewards": {HOSTILE: {"mean": 1}}}]
     )
     write_jsonl(tmp_path / "groups.jsonl", [{"times": {HOSTILE: 1.0}}])
     write_jsonl(tmp_path / "policy.jsonl", [{"time": 1, "replica_id": HOSTILE, "version": 0}])
@@ -172,7 +178,7 @@ def test_records_of_an_unexpected_shape_are_passed_over(tmp_path: Path, junk: st
 
 def test_values_that_are_not_finite_interrupt_a_line(tmp_path: Path) -> None:
     values = [1.0, float("nan"), 2.0, 3.0]
-    records = [{"step": i, "reward/mean": value} for i, value in enumerate(values)]
+    records = [{"step": i, "reward": value} for i, value in enumerate(values)]
     write_jsonl(tmp_path / "metrics.jsonl", records)
     html = render_report(read_run(tmp_path))
     assert html.count("<polyline") == 2
@@ -180,8 +186,35 @@ def test_values_that_are_not_finite_interrupt_a_line(tmp_path: Path) -> None:
 
 
 def test_a_long_run_makes_a_report_of_bounded_size(tmp_path: Path) -> None:
-    write_jsonl(
-        tmp_path / "metrics.jsonl", [{"step": i, "reward/mean": i % 7} for i in range(20_000)]
-    )
+    write_jsonl(tmp_path / "metrics.jsonl", [{"step": i, "reward": i % 7} for i in range(20_000)])
     write_jsonl(tmp_path / "groups.jsonl", [{"times": {"generate": 1.0}} for _ in range(20_000)])
     assert len(render_report(read_run(tmp_path))) < 200_000
+
+
+def test_every_reward_of_the_metrics_is_a_curve_that_breaks_where_it_is_missing(
+    tmp_path: Path,
+) -> None:
+    """As `plaudit_trainer.learner.metrics` writes them."""
+    values = [None if step == 15 else 0.5 for step in range(30)]
+    records = [
+        {"step": step, "reward": 0.4, "rewards": {"judge": {"mean": mean, "std": None, "nulls": 0}}}
+        for step, mean in enumerate(values)
+    ]
+    write_jsonl(tmp_path / "metrics.jsonl", records)
+    html = render_report(read_run(tmp_path))
+    assert html.count('<polyline class="s0"') == 1
+    assert html.count('<polyline class="s1"') == 2
+
+
+def test_a_kind_that_was_only_evaluated_before_has_one_bar(tmp_path: Path) -> None:
+    (tmp_path / "eval_before.json").write_text(json.dumps(evaluation(0.4, "x")))
+    html = render_report(read_run(tmp_path))
+    assert html.count("<rect") == len(("sampled", "greedy", "arithmetic", "code"))
+    assert ">0.4</text>" in html
+
+
+def test_parts_of_a_bar_are_stacked_in_one_order_throughout(tmp_path: Path) -> None:
+    times = [{"queue": 1.0, "judge": 2.0}, {"judge": 2.0, "queue": 1.0}]
+    write_jsonl(tmp_path / "groups.jsonl", [{"times": one} for one in times])
+    html = render_report(read_run(tmp_path))
+    assert re.findall(r'<rect class="f(\d)', html) == ["0", "1", "0", "1"]

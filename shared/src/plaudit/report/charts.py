@@ -2,11 +2,17 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 WIDTH, HEIGHT = 640, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 12, 34
 _MAX_POINTS = 600
+_MAX_LABELS = 12
+_MAX_LABEL_CHARS = 14
+_MAX_NOTES = 16
+_MAX_BAR_WIDTH = 64.0
+_HEADROOM = 1.08
+"""Above the highest bar, for the number on it."""
 
 Point = tuple[float, float]
 
@@ -37,6 +43,15 @@ class Bar:
 
 
 @dataclass(frozen=True)
+class Note:
+    """Text inside of a chart."""
+
+    x: float
+    y: float
+    text: str
+
+
+@dataclass(frozen=True)
 class Chart:
     """Axes with lines or bars in them. `legend` holds (name, colour number)."""
 
@@ -48,6 +63,7 @@ class Chart:
     lines: list[Line]
     bars: list[Bar]
     legend: list[tuple[str, int]]
+    notes: list[Note] = field(default_factory=list)
     width: int = WIDTH
     height: int = HEIGHT
     left: float = _LEFT
@@ -92,33 +108,71 @@ def line_chart(
 
 
 def bar_chart(
-    title: str, columns: Sequence[tuple[str, Mapping[str, float]]], *, x_label: str, y_label: str
+    title: str,
+    columns: Sequence[tuple[str, Mapping[str, float]]],
+    *,
+    x_label: str,
+    y_label: str,
+    per_label: int = 1,
 ) -> Chart | None:
-    """One stacked bar for each column, its parts in the order of first appearance."""
+    """One stacked bar for each column; few columns have their sums written above them.
+
+    `per_label` columns stand close together under one label, that of the first.
+    """
     names = list(dict.fromkeys(name for _, parts in columns for name in parts))
     highest = max((sum(parts.values()) for _, parts in columns), default=0.0)
     if not highest > 0 or not math.isfinite(highest):
         return None
-    y_scale = _Scale(0.0, highest, HEIGHT - _BOTTOM, _TOP)
+    y_scale = _Scale(0.0, highest * _HEADROOM, HEIGHT - _BOTTOM, _TOP)
     slot = (WIDTH - _LEFT - _RIGHT) / len(columns)
-    bars = []
+    width = min(0.8 * slot, _MAX_BAR_WIDTH)
+    bars: list[Bar] = []
+    notes: list[Note] = []
     for index, (label, parts) in enumerate(columns):
-        base = 0.0
-        for name, value in parts.items():
-            top, bottom = y_scale(base + value), y_scale(base)
-            x, height = round(_LEFT + slot * (index + 0.1), 2), round(bottom - top, 2)
-            title_text = f"{label}: {name} {number(value)}"
-            width = round(slot * 0.8, 2)
-            bars.append(Bar(x, top, width, height, names.index(name), title_text))
-            base += value
-    every = math.ceil(len(columns) / 12)
-    x_ticks = [
-        Tick(round(_LEFT + slot * (i + 0.5), 2), label)
-        for i, (label, _) in enumerate(columns)
-        if i % every == 0
-    ]
+        group, place = divmod(index, per_label)
+        middle = _LEFT + slot * per_label * (group + 0.5) + width * (place - (per_label - 1) / 2)
+        ordered = {name: parts[name] for name in names if name in parts}
+        bars += _stack(label, ordered, names, y_scale, middle - width / 2, width)
+        if parts and len(columns) <= _MAX_NOTES:
+            total = sum(parts.values())
+            notes.append(Note(round(middle, 2), y_scale(total) - 4, number(total)))
     legend = list(zip(names, range(len(names)), strict=True)) if len(names) > 1 else []
-    return Chart(title, x_label, y_label, x_ticks, _ticks(y_scale), [], bars, legend)
+    x_ticks = _column_ticks([label for label, _ in columns], slot, per_label)
+    y_ticks = _ticks(y_scale)
+    return Chart(title, x_label, y_label, x_ticks, y_ticks, [], bars, legend, notes)
+
+
+def _stack(
+    label: str,
+    parts: Mapping[str, float],
+    names: list[str],
+    y_scale: _Scale,
+    x: float,
+    width: float,
+) -> list[Bar]:
+    bars = []
+    base = 0.0
+    for name, value in parts.items():
+        top, bottom = y_scale(base + value), y_scale(base)
+        place = round(x, 2), top, round(width, 2), round(bottom - top, 2)
+        bars.append(Bar(*place, names.index(name), f"{label}: {name} {number(value)}"))
+        base += value
+    return bars
+
+
+def _column_ticks(labels: list[str], slot: float, per_label: int) -> list[Tick]:
+    """At most `_MAX_LABELS` of the labels, in the middle of their columns."""
+    shown = range(0, len(labels), per_label)
+    every = math.ceil(len(shown) / _MAX_LABELS)
+    return [
+        Tick(round(_LEFT + slot * (index + per_label / 2), 2), shorten(labels[index]))
+        for index in shown[::every]
+    ]
+
+
+def shorten(label: str) -> str:
+    """Names under an axis must not run into each other."""
+    return label if len(label) <= _MAX_LABEL_CHARS else f"{label[: _MAX_LABEL_CHARS - 1]}…"
 
 
 def number(value: float) -> str:

@@ -1,19 +1,19 @@
 """What the report shows, computed from the files of a run. Missing keys make empty sections."""
 
 import math
-import unicodedata
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from plaudit.report.charts import Chart, bar_chart, line_chart
-from plaudit.report.files import Record, RunFiles
+from plaudit.report.files import RunFiles, finite_number, mapping
 
-_MAX_TEXT_CHARS = 4000
-_MAX_SAMPLE_ROWS = 50
-_MAX_SAMPLES = 8
 _NUM_TIME_COLUMNS = 40
+_NUM_WINDOWS = 20
+"""A curve is averaged over windows of about this part of the run."""
+
+Point = tuple[float, float | None]
 
 
 @dataclass(frozen=True)
@@ -27,55 +27,41 @@ class StageRow:
     share: float
 
 
-@dataclass(frozen=True)
-class Sample:
-    """One completion with every reward beside it; null means that it could not be computed."""
-
-    text: str
-    rewards: dict[str, float | None]
-    total: float | None
-
-
-@dataclass(frozen=True)
-class SampleRow:
-    id: str
-    kind: str
-    prompt: str
-    before: list[Sample]
-    after: list[Sample]
-
-
 def reward_chart(files: RunFiles) -> Chart | None:
-    """The mean total, then every reward by name, by learner step."""
-    series: dict[str, list[tuple[float, float | None]]] = {"total": []}
+    """The mean total and the mean of every reward, by learner step; noise is averaged out."""
+    series: dict[str, list[Point]] = {"total": []}
     for record in files.metrics:
-        step = _number(record.get("step"))
+        step = finite_number(record.get("step"))
         if step is None:
             continue
-        series["total"].append((step, _number(record.get("reward/mean", record.get("reward")))))
-        rewards = record.get("rewards")
-        for name, value in (rewards if isinstance(rewards, dict) else {}).items():
-            series.setdefault(str(name), []).append((step, _number(value)))
-    return line_chart("Reward", series, x_label="learner step", y_label="mean reward")
+        series["total"].append((step, finite_number(record.get("reward"))))
+        for name, value in mapping(record.get("rewards")).items():
+            mean = finite_number(mapping(value).get("mean"))
+            series.setdefault(str(name), []).append((step, mean))
+    window = max(1, math.ceil(len(files.metrics) / _NUM_WINDOWS))
+    smooth = {name: _running_mean(points, window) for name, points in series.items()}
+    over = f", mean of {window} steps" if window > 1 else ""
+    return line_chart("Reward", smooth, x_label="learner step", y_label=f"mean reward{over}")
 
 
 def accuracy_chart(files: RunFiles) -> Chart | None:
     """Held-out accuracy before and after: sampled, greedy, and by kind of prompt."""
-    columns = []
-    for name in ("accuracy", "greedy"):
-        columns += _accuracy_pair(name, files.eval_before.get(name), files.eval_after.get(name))
-    before, after = (_mapping(e.get("by_kind")) for e in (files.eval_before, files.eval_after))
-    for kind in dict.fromkeys([*before, *after]):
-        columns += _accuracy_pair(kind, before.get(kind), after.get(kind))
-    return bar_chart("Held-out accuracy", columns, x_label="", y_label="accuracy")
+    before, after = files.eval_before, files.eval_after
+    columns = _before_and_after("sampled", before.get("accuracy"), after.get("accuracy"))
+    columns += _before_and_after("greedy", before.get("greedy"), after.get("greedy"))
+    kinds_before, kinds_after = mapping(before.get("by_kind")), mapping(after.get("by_kind"))
+    for kind in dict.fromkeys([*kinds_before, *kinds_after]):
+        columns += _before_and_after(str(kind), kinds_before.get(kind), kinds_after.get(kind))
+    title = "Held-out accuracy"
+    return bar_chart(title, columns, x_label="", y_label="accuracy", per_label=2)
 
 
 def staleness_chart(files: RunFiles) -> Chart | None:
     counts: Counter[int] = Counter()
     for record in files.metrics:
-        histogram = _mapping(_mapping(record.get("staleness")).get("histogram"))
+        histogram = mapping(mapping(record.get("staleness")).get("histogram"))
         for staleness, count in histogram.items():
-            if str(staleness).isdigit() and (value := _number(count)) is not None:
+            if str(staleness).isdigit() and (value := finite_number(count)) is not None:
                 counts[int(staleness)] += int(value)
     last = max(counts, default=-1)
     columns = [(str(n), {"groups": float(counts[n])}) for n in range(last + 1)]
@@ -83,21 +69,24 @@ def staleness_chart(files: RunFiles) -> Chart | None:
 
 
 def time_chart(files: RunFiles) -> Chart | None:
-    """Mean seconds by stage; groups in the order in which they were finished, in equal portions."""
-    times = [_stage_times(group) for group in files.groups]
-    size = max(1, math.ceil(len(times) / _NUM_TIME_COLUMNS))
-    columns = []
-    for start in range(0, len(times), size):
-        portion = times[start : start + size]
-        columns.append((str(start + 1), _mean_by_stage(portion)))
+    """Mean seconds by stage; groups in the order in which they were finished, in portions."""
+    columns = _mean_columns([_seconds(group.get("times")) for group in files.groups])
     title = "Where each group's time went"
-    return bar_chart(title, columns, x_label="group", y_label="seconds")
+    return bar_chart(title, columns, x_label="groups, as they were finished", y_label="seconds")
+
+
+def learner_chart(files: RunFiles) -> Chart | None:
+    """Mean seconds of a step by part. The first step waits for engines to start; it is left out."""
+    steps = [record for record in files.metrics if (finite_number(record.get("step")) or 0) > 1]
+    columns = _mean_columns([_seconds(record.get("time_s")) for record in steps], first=2)
+    title = "Where each learner step's time went"
+    return bar_chart(title, columns, x_label="learner step", y_label="seconds")
 
 
 def stage_rows(files: RunFiles) -> list[StageRow]:
     by_stage: dict[str, list[float]] = defaultdict(list)
     for group in files.groups:
-        for stage, seconds in _stage_times(group).items():
+        for stage, seconds in _seconds(group.get("times")).items():
             by_stage[stage].append(seconds)
     everything = sum(sum(values) for values in by_stage.values()) or 1.0
     return [
@@ -115,65 +104,56 @@ def stage_rows(files: RunFiles) -> list[StageRow]:
 def policy_chart(files: RunFiles) -> Chart | None:
     """Which version each engine served, in seconds since the first record."""
     series: dict[str, list[tuple[float, float | None]]] = {}
-    times = [time for record in files.policy if (time := _number(record.get("time"))) is not None]
+    times = [
+        time for record in files.policy if (time := finite_number(record.get("time"))) is not None
+    ]
     for record in files.policy:
-        time = _number(record.get("time"))
+        time = finite_number(record.get("time"))
         if time is not None:
             points = series.setdefault(str(record.get("replica_id", "?")), [])
-            points.append((time - min(times), _number(record.get("version"))))
+            points.append((time - min(times), finite_number(record.get("version"))))
     for points in series.values():
         points.append((max(times) - min(times), points[-1][1]))
     title = "Policy version on each engine"
     return line_chart(title, series, x_label="seconds", y_label="version", steps=True)
 
 
-def sample_rows(files: RunFiles) -> list[SampleRow]:
-    """Prompts that were answered before or after training, by id."""
-    before, after = _rows_by_id(files.eval_before), _rows_by_id(files.eval_after)
-    rows = []
-    for key in list(dict.fromkeys([*before, *after]))[:_MAX_SAMPLE_ROWS]:
-        row = after.get(key) or before[key]
-        rows.append(
-            SampleRow(
-                id=visible(key),
-                kind=visible(row.get("kind", "")),
-                prompt=visible(_prompt_text(row.get("prompt"))),
-                before=_samples(before.get(key, {})),
-                after=_samples(after.get(key, {})),
-            )
-        )
-    return rows
+def _running_mean(points: list[Point], window: int) -> list[Point]:
+    """Over the last `window` values that are there; missing stays missing."""
+    recent: deque[float] = deque(maxlen=window)
+    smooth: list[Point] = []
+    for x, y in points:
+        if y is not None:
+            recent.append(y)
+        smooth.append((x, None if y is None else sum(recent) / len(recent)))
+    return smooth
 
 
-def visible(value: object, max_chars: int = _MAX_TEXT_CHARS) -> str:
-    """Bounded text; control, surrogate and direction-changing characters are spelled out."""
-    text = str(value)
-    cut = f" [... {len(text) - max_chars} more]" if len(text) > max_chars else ""
-    return "".join(_spelled(c) for c in text[:max_chars]) + cut
+def _before_and_after(name: str, before: Any, after: Any) -> list[tuple[str, dict[str, float]]]:
+    """Two columns, or none; a value that is missing leaves its column empty."""
+    values = {"before": finite_number(before), "after": finite_number(after)}
+    if all(value is None for value in values.values()):
+        return []
+    return [(name, {} if value is None else {when: value}) for when, value in values.items()]
 
 
-def _spelled(character: str) -> str:
-    if character in "\n\t" or unicodedata.category(character) not in ("Cc", "Cf", "Cs"):
-        return character
-    return f"\\u{ord(character):04x}"
-
-
-def _accuracy_pair(name: str, before: Any, after: Any) -> list[tuple[str, dict[str, float]]]:
-    values = {"before": _number(before), "after": _number(after)}
-    return [
-        (f"{name} {when}" if when == "before" else "after", {when: value})
-        for when, value in values.items()
-        if value is not None
-    ]
-
-
-def _stage_times(group: Record) -> dict[str, float]:
-    times = _mapping(group.get("times"))
+def _seconds(times: Any) -> dict[str, float]:
     return {
         str(stage): seconds
-        for stage, value in times.items()
-        if (seconds := _number(value)) is not None and seconds >= 0
+        for stage, value in mapping(times).items()
+        if (seconds := finite_number(value)) is not None and seconds >= 0
     }
+
+
+def _mean_columns(
+    times: list[dict[str, float]], first: int = 1
+) -> list[tuple[str, dict[str, float]]]:
+    """Portions of equal size with their means, named after their first; counted from `first`."""
+    size = max(1, math.ceil(len(times) / _NUM_TIME_COLUMNS))
+    return [
+        (str(start + first), _mean_by_stage(times[start : start + size]))
+        for start in range(0, len(times), size)
+    ]
 
 
 def _mean_by_stage(portion: list[dict[str, float]]) -> dict[str, float]:
@@ -187,42 +167,3 @@ def _mean_by_stage(portion: list[dict[str, float]]) -> dict[str, float]:
 def _quantile(values: Iterable[float], share: float) -> float:
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
-
-
-def _rows_by_id(evaluation: Record) -> dict[str, Record]:
-    rows = evaluation.get("rows")
-    records = rows if isinstance(rows, list) else []
-    return {str(row.get("id")): row for row in records if isinstance(row, dict)}
-
-
-def _samples(row: Record) -> list[Sample]:
-    found = row.get("samples")
-    samples = [s for s in (found if isinstance(found, list) else []) if isinstance(s, dict)]
-    return [
-        Sample(
-            text=visible(sample.get("text", "")),
-            rewards={
-                visible(name): _number(value)
-                for name, value in _mapping(sample.get("rewards")).items()
-            },
-            total=_number(sample.get("total")),
-        )
-        for sample in samples[:_MAX_SAMPLES]
-    ]
-
-
-def _prompt_text(prompt: Any) -> str:
-    if not isinstance(prompt, list):
-        return "" if prompt is None else str(prompt)
-    messages = [message for message in prompt if isinstance(message, dict)]
-    return "\n".join(f"{m.get('role', '')}: {m.get('content', '')}" for m in messages)
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if math.isfinite(value) else None

@@ -1,6 +1,7 @@
 """Reading a run directory, as far as it got: a missing file or a half-written line is no error."""
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,3 +94,14 @@ def _jsonl(path: Path, files: RunFiles) -> Iterator[Record]:
             yield record
     if num_bad:
         files.problems.append(f"{path.name}: {num_bad} lines are not JSON (cut short by a crash?)")
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """`value`, or an empty one where a file holds something else."""
+    return value if isinstance(value, dict) else {}
+
+
+def finite_number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) else None

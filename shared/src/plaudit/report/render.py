@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jinja2
 
-from plaudit.report import data
+from plaudit.report import data, samples
 from plaudit.report.charts import number
 from plaudit.report.files import RunFiles, read_run
 
@@ -31,21 +31,22 @@ def render_report(files: RunFiles) -> str:
         lstrip_blocks=True,
     )
     environment.filters["number"] = _number_or_dash
-    environment.filters["visible"] = data.visible
+    environment.filters["visible"] = samples.visible
     charts = [
         data.reward_chart(files),
         data.accuracy_chart(files),
         data.staleness_chart(files),
         data.time_chart(files),
         data.policy_chart(files),
+        data.learner_chart(files),
     ]
     return environment.get_template("report.html.j2").render(
-        run_id=data.visible(files.run.get("run_id", files.path.name)),
-        created_at=data.visible(files.run.get("created_at", "")),
+        run_id=samples.visible(files.run.get("run_id", files.path.name)),
+        created_at=samples.visible(files.run.get("created_at", "")),
         summary=files.summary,
         charts=[chart for chart in charts if chart is not None],
         stages=data.stage_rows(files),
-        samples=data.sample_rows(files),
+        samples=samples.sample_rows(files),
         recipe=files.recipe,
         problems=files.problems,
     )
