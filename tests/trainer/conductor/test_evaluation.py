@@ -1,6 +1,7 @@
 """Held-out accuracy comes through the same services, and survives what happens to them."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -8,7 +9,8 @@ from plaudit.errors import Stalled, Unavailable
 from plaudit.schemas.common import Message
 from plaudit.schemas.recipe import EvalRecipe
 from plaudit_trainer.conductor import evaluation
-from plaudit_trainer.conductor.evaluation import Evaluation, choose_rows
+from plaudit_trainer.conductor.evaluation import EvalScorers, Evaluation, choose_rows, shown_ids
+from plaudit_trainer.conductor.main import eval_rewards, shown_rewards
 from plaudit_trainer.data import Row
 
 RUN = "r.eval-before"
@@ -21,7 +23,8 @@ def row(number, kind="math"):
 @pytest.fixture
 def evaluate(make_scorer):
     def make(context, rows):
-        return Evaluation(context, make_scorer(context), rows, "before").run()
+        scorer = make_scorer(context)
+        return Evaluation(context, EvalScorers(scorer, scorer), rows, "before").run()
 
     return make
 
@@ -140,3 +143,32 @@ async def test_how_far_it_is_counts_as_progress(conductors, evaluate, rows):
     context = conductors()
     await evaluate(context, rows[:2])
     assert (await context.ledger.progress())["evaluated"] == 4
+
+
+def test_a_few_rows_of_every_kind_are_shown():
+    rows = [row(i, "free" if i % 2 else "math") for i in range(10)]
+    assert shown_ids(rows, EvalRecipe(num_sample_rows=4)) == ["1", "3", "0", "2"]
+
+
+async def test_rows_that_the_report_shows_get_every_reward_and_the_judge(
+    conductors, rewards, make_scorer, rows
+):
+    rewards.verdicts = [[3.0, 0.0]]
+    context = conductors(
+        judge={"judge": "self"},
+        rewards=[{"name": "length"}],
+        eval={"num_prompts": 3, "num_sample_rows": 1, "greedy": False},
+    )
+    scorer = make_scorer(context)
+    scorers = EvalScorers(
+        counted=replace(scorer, rewards=eval_rewards(context.recipe), judge=None),
+        shown=replace(scorer, rewards=shown_rewards(context.recipe)),
+    )
+    report = await Evaluation(context, scorers, rows[:3], "before").run()
+    [shown] = report["rows"]
+    assert [sample["rewards"] for sample in shown["samples"]] == [
+        {"length": 1.0, "accuracy": 1.0, "judge": value} for value in (3.0, 0.0)
+    ]
+    assert [sample["total"] for sample in shown["samples"]] == [4.0, 1.0]
+    assert len(report["by_prompt"]) == 3
+    assert sum(key.endswith("/tournament") for key in rewards.keys) == 1

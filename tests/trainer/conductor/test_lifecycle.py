@@ -6,6 +6,7 @@ from contextlib import suppress
 import pytest
 
 from plaudit.errors import Stalled, Unavailable
+from plaudit_trainer.conductor.evaluation import EvalScorers
 from plaudit_trainer.conductor.lifecycle import Lifecycle
 from plaudit_trainer.conductor.watch import PolicyWatch
 
@@ -17,7 +18,9 @@ def conduct(conductors, make_scorer, rows):
     def start(eval_rows=rows, **parts):
         context = conductors(**parts)
         scorer = make_scorer(context)
-        lifecycle = Lifecycle(context, PolicyWatch(context), scorer, scorer, eval_rows)
+        lifecycle = Lifecycle(
+            context, PolicyWatch(context), scorer, EvalScorers(scorer, scorer), eval_rows
+        )
         return context, asyncio.create_task(lifecycle.run())
 
     return start

@@ -33,6 +33,14 @@ class EvalGroup:
     scored: Scored
 
 
+@dataclass(frozen=True)
+class EvalScorers:
+    """`counted` asks for accuracy alone; `shown` for all that a training group gets."""
+
+    counted: Scorer
+    shown: Scorer
+
+
 def choose_rows(rows: Sequence[Row], recipe: EvalRecipe) -> list[Row]:
     """The first `num_prompts` rows that count, then a few of the other kinds for the report."""
     counted = [row for row in rows if row.kind in recipe.reward_by_kind][: recipe.num_prompts]
@@ -43,10 +51,13 @@ def choose_rows(rows: Sequence[Row], recipe: EvalRecipe) -> list[Row]:
 class Evaluation:
     """Evaluates `rows` under the policy that the engines serve now. `name`: before or after."""
 
-    def __init__(self, context: Context, scorer: Scorer, rows: Sequence[Row], name: str) -> None:
+    def __init__(
+        self, context: Context, scorers: EvalScorers, rows: Sequence[Row], name: str
+    ) -> None:
         self._context = context
-        self._scorer = scorer
+        self._scorers = scorers
         self._rows = rows
+        self._shown = frozenset(shown_ids(rows, context.recipe.eval))
         self._run_id = f"{context.run_id}.eval-{name}"
         self._slots = asyncio.Semaphore(_MAX_SCORING)
         self._num_scored = 0
@@ -125,13 +136,13 @@ class Evaluation:
     async def _score(self, group: RolloutGroup) -> EvalGroup:
         index, _, mode = group.group_id.partition("/")
         row = self._rows[int(index)]
+        is_shown = mode == "sampled" and row.id in self._shown
+        scorer = self._scorers.shown if is_shown else self._scorers.counted
         async with self._slots:
             if group.error is not None:
                 scored = Scored(scores=[])
             else:
-                scored = await self._scorer.score(
-                    group, row.kind, f"{self._run_id}/{group.group_id}"
-                )
+                scored = await scorer.score(group, row.kind, f"{self._run_id}/{group.group_id}")
         self._num_scored += 1
         await self._context.ledger.set_progress(evaluated=self._num_scored)
         return EvalGroup(row=row, greedy=mode == "greedy", rollout=group, scored=scored)
@@ -159,6 +170,7 @@ def report(groups: Sequence[EvalGroup], recipe: EvalRecipe) -> dict[str, Any]:
     sampled = {group.row.id: group for group in groups if not group.greedy}
     greedy = {group.row.id: group for group in groups if group.greedy}
     by_prompt = _accuracies(sampled, recipe)
+    rows = [group.row for group in sampled.values()]
     kinds = sorted({group.row.kind for group in groups if group.row.kind in recipe.reward_by_kind})
     by_kind = {
         kind: mean([a for row_id, a in by_prompt.items() if sampled[row_id].row.kind == kind])
@@ -172,16 +184,16 @@ def report(groups: Sequence[EvalGroup], recipe: EvalRecipe) -> dict[str, Any]:
         "policy_versions": sorted(
             {v for g in groups for c in g.rollout.completions for v in c.policy_versions}
         ),
-        "rows": [_row(group) for group in _shown(sampled, recipe)],
+        "rows": [_row(sampled[row_id]) for row_id in shown_ids(rows, recipe)],
     }
 
 
-def _shown(sampled: dict[str, EvalGroup], recipe: EvalRecipe) -> list[EvalGroup]:
-    """A few rows of every kind."""
-    kinds = sorted({group.row.kind for group in sampled.values()})
+def shown_ids(rows: Sequence[Row], recipe: EvalRecipe) -> list[str]:
+    """A few rows of every kind, for the report."""
+    kinds = sorted({row.kind for row in rows})
     each = max(1, recipe.num_sample_rows // max(1, len(kinds)))
-    ordered = sorted(sampled.values(), key=lambda group: group.row.id)
-    return [g for kind in kinds for g in [x for x in ordered if x.row.kind == kind][:each]]
+    by_kind = [sorted(row.id for row in rows if row.kind == kind) for kind in kinds]
+    return [row_id for row_ids in by_kind for row_id in row_ids[:each]]
 
 
 def _accuracies(groups: dict[str, EvalGroup], recipe: EvalRecipe) -> dict[str, float]:

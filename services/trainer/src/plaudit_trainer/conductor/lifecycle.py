@@ -8,7 +8,7 @@ from plaudit.telemetry import get_logger
 from plaudit_trainer.conductor.admission import admit_forever
 from plaudit_trainer.conductor.arrivals import Arrivals
 from plaudit_trainer.conductor.context import Context
-from plaudit_trainer.conductor.evaluation import Evaluation, choose_rows
+from plaudit_trainer.conductor.evaluation import EvalScorers, Evaluation, choose_rows
 from plaudit_trainer.conductor.scoring import Scorer
 from plaudit_trainer.conductor.summary import summarise
 from plaudit_trainer.conductor.tasks import run_beside
@@ -33,13 +33,13 @@ class Lifecycle:
         context: Context,
         policy: PolicyWatch,
         scorer: Scorer,
-        eval_scorer: Scorer,
+        eval_scorers: EvalScorers,
         eval_rows: Sequence[Row],
     ) -> None:
         self._context = context
         self._policy = policy
         self._scorer = scorer
-        self._eval_scorer = eval_scorer
+        self._eval_scorers = eval_scorers
         self._eval_rows = choose_rows(eval_rows, context.recipe.eval)
 
     async def run(self) -> None:
@@ -80,7 +80,7 @@ class Lifecycle:
         if not self._eval_rows or context.run_dir.read_json(file_name) is not None:
             return
         await context.ledger.set_progress(state="evaluating")
-        result = await Evaluation(context, self._eval_scorer, self._eval_rows, name).run()
+        result = await Evaluation(context, self._eval_scorers, self._eval_rows, name).run()
         context.run_dir.write_json(file_name, result)
         await context.ledger.set_progress(accuracy=result["accuracy"])
 

@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -17,6 +18,7 @@ from plaudit.schemas.run import RunStatus
 from plaudit.service import create_app, serve
 from plaudit.telemetry import get_logger
 from plaudit_trainer.conductor.context import Context
+from plaudit_trainer.conductor.evaluation import EvalScorers
 from plaudit_trainer.conductor.lifecycle import Lifecycle
 from plaudit_trainer.conductor.scoring import Scorer
 from plaudit_trainer.conductor.status import StatusPage
@@ -111,9 +113,15 @@ async def build(run_dir: RunDir, settings: TrainerSettings, stack: AsyncExitStac
         rollout=rollout,
     )
     scorer = Scorer(recipe.rewards, recipe.judge, recipe.pipeline, reward, judge)
-    eval_scorer = Scorer(eval_rewards(recipe), None, recipe.pipeline, reward, judge, lane="eval")
+    for_eval = partial(
+        Scorer, pipeline=recipe.pipeline, reward_client=reward, judge_client=judge, lane="eval"
+    )
+    eval_scorers = EvalScorers(
+        counted=for_eval(eval_rewards(recipe), None),
+        shown=for_eval(shown_rewards(recipe), recipe.judge),
+    )
     policy = PolicyWatch(context)
-    lifecycle = Lifecycle(context, policy, scorer, eval_scorer, eval_rows)
+    lifecycle = Lifecycle(context, policy, scorer, eval_scorers, eval_rows)
     queues = [WorkQueue(redis, name) for name in stage_names(recipe)]
     return Conductor(context, lifecycle, StatusPage(context, policy, queues))
 
@@ -147,6 +155,19 @@ def eval_rewards(recipe: Recipe) -> list[RewardRecipe]:
         RewardRecipe(name=name, params=params.get(name, {}), kinds=kinds)
         for name, kinds in by_name.items()
     ]
+
+
+def shown_rewards(recipe: Recipe) -> list[RewardRecipe]:
+    """All that training uses and, beside it, what counts as accuracy and training does not use."""
+
+    def is_used(name: str, kind: str) -> bool:
+        return any(r.name == name and (r.kinds is None or kind in r.kinds) for r in recipe.rewards)
+
+    others = []
+    for reward in eval_rewards(recipe):
+        if kinds := [kind for kind in reward.kinds or [] if not is_used(reward.name, kind)]:
+            others.append(reward.model_copy(update={"kinds": kinds, "weight": 0.0}))
+    return [*recipe.rewards, *others]
 
 
 def _eval_rows(recipe: Recipe) -> list[Row]:

@@ -68,11 +68,13 @@ class Scorer:
         if self.judge is not None and _applies(self.judge.kinds, kind):
             call = self._call_judge(group, self.judge, f"{key}/{tournament}", scored)
             parts.append(self._bounded("judge", [JUDGE_KEY], group, scored, call))
-        scored.scores = join(await asyncio.gather(*parts), self._weights(), len(group.completions))
+        scored.scores = join(
+            await asyncio.gather(*parts), self._weights(rewards), len(group.completions)
+        )
         return scored
 
-    def _weights(self) -> dict[str, float]:
-        weights = {reward.name: reward.weight for reward in self.rewards}
+    def _weights(self, rewards: Sequence[RewardRecipe]) -> dict[str, float]:
+        weights = {reward.name: reward.weight for reward in rewards}
         if self.judge is not None:
             weights[JUDGE_KEY] = self.judge.weight
         return weights
