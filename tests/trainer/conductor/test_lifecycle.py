@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from plaudit.errors import Stalled, Unavailable
+from plaudit.errors import ConfigError, Stalled, Unavailable
 from plaudit_trainer.conductor.evaluation import EvalScorers
 from plaudit_trainer.conductor.lifecycle import Lifecycle
 from plaudit_trainer.conductor.watch import PolicyWatch
@@ -113,15 +113,16 @@ async def test_the_learners_failure_ends_the_run_with_its_reason(conduct, learne
     learner.publish()
     context, run = conduct(eval_rows=[])
     await until(lambda: learner.ledger.count_ready() == 2)
-    learner.ledger.fail("the disk is full")
+    learner.ledger.fail(ConfigError("the disk is full"))
     with pytest.raises(Stalled, match="the disk is full"):
         await asyncio.wait_for(run, 10)
     progress = await context.ledger.progress()
     assert (progress["state"], progress["failure"]) == ("failed", "the disk is full")
+    assert progress["failure_is_setting"] is True
 
 
 async def test_a_failed_run_that_is_resumed_forgets_its_failure(conduct, learner):
-    learner.ledger.fail("an older failure")
+    learner.ledger.fail(Stalled("an older failure"))
     learns = asyncio.create_task(learner.learn(num_steps=3, num_groups=2))
     context, run = conduct(eval_rows=[])
     await asyncio.wait_for(asyncio.gather(run, learns), 30)
@@ -138,6 +139,7 @@ async def test_a_learner_that_is_gone_ends_the_run_in_time_with_who_waits(
     with pytest.raises(Stalled, match="learner waits for its GPU"):
         await asyncio.wait_for(run, 10)
     assert await state_of(context) == "failed"
+    assert (await context.ledger.progress())["failure_is_setting"] is False
     assert run_dir.read_json("stall.json")["ready"] == ["0/0/0", "0/1/0"]
 
 

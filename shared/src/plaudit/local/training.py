@@ -81,8 +81,8 @@ async def conduct(
 ) -> Outcome:
     """Runs the processes until the run is finished; stops them all.
 
-    Raises RunFailed when the run gave up, ConfigError and ProcessFailed as the supervisor does,
-    Interrupted after Ctrl-C.
+    Raises RunFailed when the run gave up (ConfigError when a setting made it), ConfigError and
+    ProcessFailed as the supervisor does, Interrupted after Ctrl-C.
     """
     supervisor = Supervisor(specs, log_dir=run.log_dir, on_event=view.event)
     outcome = Outcome()
@@ -139,6 +139,9 @@ def _raise_failure(run: Run, status: RunStatus | None) -> None:
     if status is not None and status.state == "finished":
         return
     reason = status.failure if status is not None else None
+    if status is not None and reason is not None and status.failure_is_setting:
+        message, _, fix = reason.partition(" Fix: ")
+        raise ConfigError(message, fix=fix or f"see {run.log_dir}")
     dump = run.path / "stall.json"
     fix = f"see {dump if dump.exists() else run.log_dir / 'conductor.log'}, then go on with "
     raise RunFailed(

@@ -59,6 +59,8 @@ class RunStatus(Contract):
     run_id: str
     state: Literal["starting", "evaluating", "training", "finished", "failed"]
     failure: str | None = None
+    failure_is_setting: bool = False
+    """Something has to be changed before the run is resumed: a setting, a key, the disk."""
     step: int
     max_steps: int
     policy_version: int | None

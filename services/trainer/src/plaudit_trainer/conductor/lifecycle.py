@@ -53,7 +53,7 @@ class Lifecycle:
         try:
             await run_beside(self._phases, [*loops, self._events])
         except PlauditError as error:
-            await ledger.fail(str(error))
+            await ledger.fail(error)
             await ledger.set_progress(state="failed")
             raise
 

@@ -27,6 +27,7 @@ class StatusPage:
             run_id=context.run_id,
             state=progress.get("state", "starting"),
             failure=progress.get("failure"),
+            failure_is_setting=progress.get("failure_is_setting", False),
             step=progress.get("step", 0),
             max_steps=context.recipe.budget.steps,
             policy_version=progress.get("version"),

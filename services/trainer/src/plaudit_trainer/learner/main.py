@@ -59,7 +59,7 @@ def run(run_path: Path) -> None:
             raise
         except PlauditError as error:
             if leader is not None:
-                leader.ledger.fail(str(error))
+                leader.ledger.fail(error)
             raise
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from plaudit.errors import PlauditError
 from plaudit.schemas.run import Ledger, Waiting
 from plaudit_trainer.ledger import scripts
-from plaudit_trainer.ledger.keys import parse_counts, prefix, script_keys
+from plaudit_trainer.ledger.keys import is_setting, parse_counts, prefix, script_keys
 
 
 @dataclass(frozen=True)
@@ -88,11 +89,13 @@ class ConductorLedger:
         mapping = {key: json.dumps(value) for key, value in values.items()}
         await self._redis.hset(self._prefix + "progress", mapping=mapping)
 
-    async def fail(self, reason: str) -> None:
-        await self._redis.hsetnx(self._prefix + "progress", "failure", json.dumps(reason))
+    async def fail(self, error: PlauditError) -> None:
+        """As the learner's: the first failure stays."""
+        if await self._redis.hsetnx(self._prefix + "progress", "failure", json.dumps(str(error))):
+            await self.set_progress(failure_is_setting=is_setting(error))
 
     async def clear_failure(self) -> None:
-        await self._redis.hdel(self._prefix + "progress", "failure")
+        await self._redis.hdel(self._prefix + "progress", "failure", "failure_is_setting")
 
     async def waiting(self) -> list[Waiting]:
         values = await self._redis.hgetall(self._prefix + "waiting")

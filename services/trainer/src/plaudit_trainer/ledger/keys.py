@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from plaudit.errors import ConfigError, PlauditError, Unauthorized
 from plaudit.schemas.run import Ledger
 from plaudit_trainer.ledger.scripts import KEY_NAMES
 
@@ -13,6 +14,11 @@ def prefix(run_id: str) -> str:
 def script_keys(run_id: str) -> list[str]:
     """The keys that every script takes, in the order it expects them."""
     return [prefix(run_id) + name for name in KEY_NAMES]
+
+
+def is_setting(error: PlauditError) -> bool:
+    """Whether the user has to change something before another try is of any use."""
+    return isinstance(error, ConfigError | Unauthorized)
 
 
 def parse_counts(counts: Mapping[bytes, bytes], in_flight: int) -> Ledger:

@@ -7,10 +7,10 @@ from typing import Any
 
 import redis
 
-from plaudit.errors import Conflict
+from plaudit.errors import Conflict, PlauditError
 from plaudit.schemas.run import Ledger, ReadyGroup
 from plaudit_trainer.ledger import scripts
-from plaudit_trainer.ledger.keys import parse_counts, prefix, script_keys
+from plaudit_trainer.ledger.keys import is_setting, parse_counts, prefix, script_keys
 
 RETRIED_REASONS = frozenset({"stale"})
 """Reasons for which a dropped group's prompt goes back into the pool."""
@@ -91,9 +91,10 @@ class LearnerLedger:
             mapping={key: json.dumps(value) for key, value in values.items()},
         )
 
-    def fail(self, reason: str) -> None:
+    def fail(self, error: PlauditError) -> None:
         """End the run as failed; the conductor and the CLI read the reason. The first one stays."""
-        self._redis.hsetnx(self._prefix + "progress", "failure", json.dumps(reason))
+        if self._redis.hsetnx(self._prefix + "progress", "failure", json.dumps(str(error))):
+            self.set_progress({"failure_is_setting": is_setting(error)})
 
     def _run(self, script: Any, args: list[Any]) -> int:
         try:
