@@ -73,10 +73,12 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def ready(self, data: st.DataObject) -> None:
         if self.seen:
-            group = data.draw(st.sampled_from(sorted(self.seen)))
-            done = self.run_script(scripts.READY, group, payload(group))
-            assert bool(done) == (group in self.admitted)
-            self.admitted.discard(group)
+            one = st.sampled_from(sorted(self.seen))
+            groups = data.draw(st.lists(one, min_size=1, max_size=4))
+            pairs = [part for group in groups for part in (group, payload(group))]
+            for group, done in zip(groups, self.run_script(scripts.READY, *pairs), strict=True):
+                assert bool(done) == (group in self.admitted)
+                self.admitted.discard(group)
 
     @rule(num=st.integers(0, 4), num_stale=st.integers(0, 2))
     def train(self, num: int, num_stale: int) -> None:

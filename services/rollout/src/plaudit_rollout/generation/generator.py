@@ -2,10 +2,12 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from plaudit.errors import Rejected
 from plaudit.queue import Lease, RetryJob
+from plaudit.queue.batch import Batcher
 from plaudit.schemas.rollout import Completion, RolloutGroup
 from plaudit_rollout.board import Board
 from plaudit_rollout.engine.client import (
@@ -58,6 +60,7 @@ class Generator:
         self._follower = follower
         self._board = board
         self._prompts = Prompts(engine, settings.max_cached_prompts)
+        self._stamps: Batcher[None, str] = Batcher(self._read_stamps, lambda _: 0)
 
     async def handle(self, lease: Lease) -> bytes:
         """Raises RetryJob while attempts are left, and Unavailable when Redis is away."""
@@ -173,12 +176,16 @@ class Generator:
         if not choices or any(one.finish_reason == "abort" for one in choices):
             return "engine_lost"
         try:
-            if await self._engine.read_stamp() == span.life:
+            if await self._stamps.call(None) == span.life:
                 return None
         except (EngineLost, EngineFailed):
             pass
         await self._engine_failed()
         return "unknown_weights"
+
+    async def _read_stamps(self, askers: Sequence[None]) -> list[str]:
+        """One read for all groups that had ended when it began."""
+        return [await self._engine.read_stamp()] * len(askers)
 
     async def _engine_failed(self) -> None:
         """Has the follower look at the engine; if it is gone, the worker takes the job back."""
@@ -196,7 +203,8 @@ def _too_long(prompt: Tokenized) -> str:
 
 
 def _completion(choice: Choice, versions: list[int]) -> Completion:
-    return Completion(
+    # why: each value was checked when the engine's answer was parsed.
+    return Completion.model_construct(
         text=choice.text,
         token_ids=choice.token_ids,
         logprobs=choice.logprobs.token_logprobs,

@@ -9,6 +9,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from plaudit.errors import PlauditError
+from plaudit.queue.batch import Batcher
 from plaudit.schemas.run import Ledger, Waiting
 from plaudit_trainer.ledger import scripts
 from plaudit_trainer.ledger.keys import is_setting, parse_counts, prefix, script_keys
@@ -34,6 +35,7 @@ class ConductorLedger:
         self._admit = client.register_script(scripts.ADMIT)
         self._ready = client.register_script(scripts.READY)
         self._drop = client.register_script(scripts.DROP)
+        self._readies = Batcher(self._make_ready, lambda pair: len(pair[1]))
 
     async def admit(self, *, max_live: int, num_rows: int, most: int = 256) -> list[str]:
         """Admit groups until `max_live` are trained or in flight; the ids of the new ones."""
@@ -48,7 +50,12 @@ class ConductorLedger:
 
     async def ready(self, group_id: str, payload: bytes) -> bool:
         """Hand a scored group to the learner; False when it already was, or was dropped."""
-        return bool(await self._ready(keys=self._keys, args=[group_id, payload]))
+        return await self._readies.call((group_id, payload))
+
+    async def _make_ready(self, pairs: Sequence[tuple[str, bytes]]) -> list[bool]:
+        """Groups that become ready at the same time share one round trip."""
+        args = [part for pair in pairs for part in pair]
+        return [bool(reply) for reply in await self._ready(keys=self._keys, args=args)]
 
     async def drop(self, group_ids: Sequence[str], reason: str, *, try_again: bool) -> int:
         args = [reason, "1" if try_again else "0", *group_ids]

@@ -68,17 +68,22 @@ return groups
 """
 )
 
-# ARGV: group, payload. Returns 1 when this call made it ready.
+# ARGV: pairs group, payload. Returns for each 1 when this call made it ready, else 0.
 READY = (
     _PRELUDE
     + """
-if redis.call('HGET', state, ARGV[1]) ~= 'admitted' then return 0 end
-local order = redis.call('HINCRBY', counts, 'order', 1)
-redis.call('HSET', state, ARGV[1], 'ready:' .. order)
-redis.call('ZREM', admitted, ARGV[1])
-redis.call('ZADD', ready, order, ARGV[1])
-redis.call('HSET', payload, ARGV[1], ARGV[2])
-return 1
+local replies = {}
+local function make_ready(group, scored)
+  if redis.call('HGET', state, group) ~= 'admitted' then return 0 end
+  local order = redis.call('HINCRBY', counts, 'order', 1)
+  redis.call('HSET', state, group, 'ready:' .. order)
+  redis.call('ZREM', admitted, group)
+  redis.call('ZADD', ready, order, group)
+  redis.call('HSET', payload, group, scored)
+  return 1
+end
+for i = 1, #ARGV, 2 do replies[#replies + 1] = make_ready(ARGV[i], ARGV[i + 1]) end
+return replies
 """
 )
 
