@@ -80,6 +80,7 @@ def status() -> dict[str, object]:
         (run_dir / "summary.json").write_text(json.dumps(summary(run_dir.name)))
     return {
         "run_id": run_dir.name, "state": state, "failure": reason, "step": 1,
+        "failure_is_setting": "STAND_IN_SETTING" in os.environ,
         "max_steps": NUM_STEPS, "policy_version": 1, "ledger": summary("")["ledger"],
         "stages": [{"name": "rollout", "queued": 1, "running": 2, "done": 3, "failed": 0}],
         "groups_per_s": 2.5, "tokens_per_s": 100.0, "reward": 0.5, "accuracy": None,

@@ -117,6 +117,16 @@ def test_a_run_that_failed_says_why_and_exits_1(plaudit: Plaudit) -> None:
     assert (plaudit.directory / "r/recipe.toml").exists()
 
 
+def test_a_run_that_a_setting_made_fail_exits_2_with_the_fix(plaudit: Plaudit) -> None:
+    failure = "the disk is full. Fix: free space there"
+    done = plaudit.run(
+        "train", "recipe.toml", "--up", STAND_IN_FAILURE=failure, STAND_IN_SETTING="1"
+    )
+    assert done.returncode == 2
+    assert "error: the disk is full.\nfix: free space there\n" in done.stderr
+    assert [path for path in (plaudit.directory / "runs").iterdir() if path.is_dir()] == []
+
+
 def test_a_wrong_setting_of_a_service_stops_all_and_leaves_no_run_behind(plaudit: Plaudit) -> None:
     done = plaudit.run("train", "recipe.toml", "--up", STAND_IN_WRONG_SETTING="reward api")
     assert done.returncode == 2
