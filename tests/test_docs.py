@@ -1,0 +1,194 @@
+"""The pages say what the code does: endpoints, metrics, settings, commands, links."""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import typer
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from prometheus_client import Counter
+from prometheus_client.metrics import MetricWrapperBase
+from typer.core import TyperGroup
+
+import plaudit.cli.main
+import plaudit.service.middleware
+import plaudit_judge.app
+import plaudit_judge.cli
+import plaudit_judge.metrics
+import plaudit_reward.app
+import plaudit_reward.cli
+import plaudit_reward.metrics
+import plaudit_rollout.app
+import plaudit_rollout.cli
+import plaudit_rollout.metrics
+import plaudit_sandbox.app
+import plaudit_sandbox.cli
+import plaudit_sandbox.metrics
+import plaudit_trainer.cli
+from plaudit.config import ServiceSettings
+from plaudit.local.recipes import read_recipe
+from plaudit.queue import QueueOptions, queue_metrics
+from plaudit_judge.settings import JudgeSettings, JudgeSpec
+from plaudit_reward.registry import load_registry
+from plaudit_reward.settings import RewardSettings
+from plaudit_rollout.settings import RolloutSettings
+from plaudit_sandbox.settings import SandboxSettings
+from plaudit_trainer.data import load_rows
+from plaudit_trainer.settings import TrainerSettings
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md")])
+APPS = {
+    "rollout": lambda: plaudit_rollout.app.make_app(RolloutSettings()),
+    "reward": lambda: plaudit_reward.app.build_app(RewardSettings()),
+    "judge": lambda: plaudit_judge.app.make_app(JudgeSettings()),
+    "sandbox": lambda: plaudit_sandbox.app.build_app(SandboxSettings()),
+}
+METRICS: dict[str, ModuleType] = {
+    "rollout": plaudit_rollout.metrics,
+    "reward": plaudit_reward.metrics,
+    "judge": plaudit_judge.metrics,
+    "sandbox": plaudit_sandbox.metrics,
+    "every-service": plaudit.service.middleware,
+}
+SETTINGS: dict[str, tuple[Any, ...]] = {
+    "rollout": (RolloutSettings,),
+    "reward": (RewardSettings,),
+    "judge": (JudgeSettings, JudgeSpec),
+    "sandbox": (SandboxSettings,),
+    "trainer": (TrainerSettings,),
+    "every-service": (ServiceSettings,),
+    "queue": (QueueOptions,),
+}
+COMMANDS = {
+    "plaudit": plaudit.cli.main.app,
+    "plaudit-rollout": plaudit_rollout.cli.app,
+    "plaudit-reward": plaudit_reward.cli.app,
+    "plaudit-judge": plaudit_judge.cli.app,
+    "plaudit-sandbox": plaudit_sandbox.cli.app,
+    "plaudit-trainer": plaudit_trainer.cli.app,
+}
+COMMAND = re.compile(r"(?:^|[\s`/(])(plaudit(?:-[a-z]+)?)((?: +[^\s`|#)]+)*)")
+
+
+def page(name: str) -> str:
+    return (DOCS / f"{name}.md").read_text()
+
+
+@pytest.mark.parametrize("service", APPS)
+def test_the_page_has_every_endpoint(service: str) -> None:
+    app: FastAPI = APPS[service]()
+    for route in app.routes:
+        if isinstance(route, APIRoute) and route.path.startswith("/v1/"):
+            path = route.path.replace(":path}", "}")
+            assert any(f"`{method} {path}" in page(service) for method in route.methods), path
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_the_page_has_every_metric(name: str) -> None:
+    for metric in vars(METRICS[name]).values():
+        if isinstance(metric, MetricWrapperBase):
+            total = "_total" if isinstance(metric, Counter) else ""
+            assert f"`{metric._name}{total}" in page(name)
+
+
+def test_the_queue_page_has_every_metric() -> None:
+    for metric in queue_metrics():
+        assert f"`{metric.name}{'_total' if metric.type == 'counter' else ''}`" in page("queue")
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_the_page_has_every_setting(name: str) -> None:
+    for model in SETTINGS[name]:
+        for setting in vars(model)["__annotations__"]:
+            assert setting == "model_config" or f"`{setting}`" in page(name), setting
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "plaudit"])
+def test_the_page_has_every_command(command: str) -> None:
+    tree = typer.main.get_command(COMMANDS[command])
+    assert isinstance(tree, TyperGroup)
+    for name in tree.commands:
+        assert f"{command} {name}" in page(command.removeprefix("plaudit-")), name
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_every_link_leads_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text()):
+        file, _, anchor = target.partition("#")
+        if target.startswith(("http:", "https:", "mailto:")):
+            continue
+        linked = (path.parent / file) if file else path
+        assert linked.exists(), target
+        assert not anchor or anchor in anchors(linked), target
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_every_command_exists(path: Path) -> None:
+    for line in code_of(path.read_text()):
+        for program, rest in COMMAND.findall(line):
+            if program in COMMANDS:
+                check_command(typer.main.get_command(COMMANDS[program]), rest.split())
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_every_make_target_exists(path: Path) -> None:
+    known = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    used = [t for line in code_of(path.read_text()) for t in re.findall(r"\bmake ([a-z-]+)", line)]
+    assert set(used) <= known
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) < 150
+
+
+def code_of(text: str) -> Iterator[str]:
+    """Lines of fenced blocks, and what stands between backticks elsewhere."""
+    is_fenced = False
+    for line in text.splitlines():
+        if line.strip().startswith("```"):
+            is_fenced = not is_fenced
+        elif is_fenced or line.startswith("    plaudit"):
+            yield line
+        else:
+            yield from re.findall(r"`([^`]+)`", line)
+
+
+def check_command(command: Any, words: list[str]) -> None:
+    """Subcommands and options of one line exist; arguments are not looked at."""
+    while isinstance(command, TyperGroup) and words and not words[0].startswith("-"):
+        assert words[0] in command.commands, f"{command.name} {words[0]}"
+        command = command.commands[words.pop(0)]
+    options = {name for parameter in command.params for name in parameter.opts} | {"--help"}
+    for word in words:
+        if word.startswith("--"):
+            assert word.partition("=")[0].rstrip(",.;:") in options, f"{command.name} {word}"
+
+
+def anchors(path: Path) -> Iterable[str]:
+    titles = re.findall(r"^#+ (.*)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title).strip().lower().replace(" ", "-") for title in titles}
+
+
+def test_the_recipe_and_the_rows_of_the_guide_fit_together(tmp_path: Path) -> None:
+    """Its blocks, as they stand there; only the model is not looked for."""
+    text = page("train-your-own")
+    rows = text.partition("```json\n")[2].partition("```")[0]
+    recipe_path = tmp_path / "my.toml"
+    recipe_path.write_text(text.partition("```toml\n")[2].partition("```")[0])
+    for name in ("train", "eval"):
+        (tmp_path / f"{name}.jsonl").write_text(rows)
+    recipe = read_recipe(str(recipe_path), [])
+    found = load_rows(recipe.data, "data.train", recipe.data.train)
+    kinds = {kind for reward in recipe.rewards for kind in reward.kinds or ()}
+    kinds |= set(recipe.judge.kinds or ()) if recipe.judge else set()
+    assert {row.kind for row in found} == kinds
+    known = load_registry().rewards
+    assert {reward.name for reward in recipe.rewards} | {*recipe.eval.reward_by_kind.values()} <= {
+        *known
+    }
