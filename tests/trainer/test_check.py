@@ -95,6 +95,22 @@ def test_a_model_whose_context_is_stretched_is_left_to_the_engine(make_recipe, m
 @pytest.mark.parametrize(
     ("parts", "said"),
     [
+        ({"learner": {"num_processes": 3}}, r"learner.num_processes = 3 does not divide the 128"),
+        ({"learner": {"backward_batch_size": 5}}, r"learner.backward_batch_size = 5 does not"),
+        (
+            {"method": {"loss_type": "vespo", "importance_sampling_level": "sequence"}},
+            r"method.importance_sampling_level = 'sequence'",
+        ),
+    ],
+)
+def test_what_the_learner_would_refuse_is_refused_before_anything_starts(make_recipe, parts, said):
+    with pytest.raises(ConfigError, match=said):
+        check_recipe(make_recipe([row(1)], **parts))
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
         ({"rewards": [{"name": "accuracy", "kinds": ["maths"]}]}, "rewards.0.kinds .* 'maths'"),
         ({"judge": {"kinds": ["free"]}}, "judge.kinds names the kind 'free'"),
         ({"eval": {"reward_by_kind": {"free": "accuracy"}}}, "eval.reward_by_kind .* 'free'"),

@@ -1,4 +1,4 @@
-"""Checks of a recipe that need its files: the model, the rows, the length of every prompt."""
+"""Checks of a recipe as a whole: its model, its rows, the length of every prompt, its batches."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,11 +7,14 @@ from typing import Any
 from plaudit.errors import ConfigError
 from plaudit.schemas.recipe import ModelRecipe, Recipe
 from plaudit_trainer.data import Row, load_rows
+from plaudit_trainer.learner.arguments import check_loss, split_batch
 from plaudit_trainer.model_path import check_model_path
 
 
 def check_recipe(recipe: Recipe) -> dict[str, Any]:
     """Raises ConfigError naming the setting, the value and the fix; else what was found."""
+    check_loss(recipe)
+    split_batch(recipe, recipe.learner.num_processes)
     rows = load_rows(recipe.data, "data.train", recipe.data.train)
     found: dict[str, Any] = {"num_train_rows": len(rows)}
     if recipe.data.eval is not None:

@@ -21,7 +21,7 @@ def grpo_config(
     """Raises ConfigError when the recipe asks for what the loss or the processes cannot do."""
     from trl.trainer.grpo_config import GRPOConfig
 
-    _check_loss(recipe)
+    check_loss(recipe)
     method = recipe.method
     per_pass, num_passes = split_batch(recipe, num_processes)
     return GRPOConfig(
@@ -95,7 +95,8 @@ def _epsilon_high(recipe: Recipe) -> float | None:
     return method.epsilon_high
 
 
-def _check_loss(recipe: Recipe) -> None:
+def check_loss(recipe: Recipe) -> None:
+    """Raises ConfigError when the loss cannot be combined with the rest of the method."""
     method = recipe.method
     if method.loss_type != "vespo":
         return
