@@ -53,7 +53,7 @@ class Command:
     directory: Path
     env: dict[str, str]
 
-    def train(self, *arguments: str, **env: str) -> "subprocess.CompletedProcess[str]":
+    def train(self, *arguments: str, **env: Any) -> "subprocess.CompletedProcess[str]":
         return self.run("train", "recipe.toml", *arguments, **env)
 
     def run(

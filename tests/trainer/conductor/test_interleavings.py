@@ -1,6 +1,7 @@
 """However admission, arrivals, training and crashes interleave: no group is lost, none twice."""
 
 import asyncio
+from typing import Any
 
 import redis
 from hypothesis import HealthCheck, settings
@@ -14,11 +15,14 @@ from hypothesis.stateful import (
 )
 
 from plaudit.client import ClientOptions, JudgeClient, RewardClient, RolloutClient
+from plaudit.schemas.recipe import Recipe
 from plaudit_trainer.conductor.admission import max_live_groups, resubmit, submit
 from plaudit_trainer.conductor.arrivals import Arrivals
 from plaudit_trainer.conductor.context import Context
 from plaudit_trainer.conductor.scoring import Scorer
+from plaudit_trainer.data import Row
 from plaudit_trainer.ledger import ConductorLedger, LearnerLedger
+from plaudit_trainer.run_dir import RunDir
 
 GROUPS_PER_STEP = 2
 
@@ -26,11 +30,11 @@ GROUPS_PER_STEP = 2
 class ConductorMachine(RuleBasedStateMachine):
     """Every rule is a conductor that starts, does something, and is killed."""
 
-    rollouts: object
-    rewards: object
-    run_dir: object
-    rows: object
-    recipe: object
+    rollouts: Any
+    rewards: Any
+    run_dir: RunDir
+    rows: list[Row]
+    recipe: Recipe
     redis_url: str
 
     def __init__(self) -> None:
