@@ -9,6 +9,8 @@ from plaudit_trainer.conductor.context import Context
 _POLICY_POLL_S = 0.05
 _EVENTS_POLL_S = 1.0
 _STALL_POLL_S = 1.0
+MAX_KNOWN_VERSIONS = 64
+"""Far more than engines may lag behind; the steps of older ones are read again."""
 
 log = get_logger(__name__)
 
@@ -59,6 +61,8 @@ class PolicyWatch:
             if not path.is_file():
                 return None
             self._steps[version] = PolicyManifest.model_validate_json(path.read_bytes()).step
+            if len(self._steps) > MAX_KNOWN_VERSIONS:
+                del self._steps[min(self._steps.keys() - {version})]
         return self._steps[version]
 
     def _why_none_serves(self, state: PolicyState) -> str:
