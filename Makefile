@@ -5,7 +5,7 @@ BIN := .venv/bin
 ROLLOUT_BIN := .venv-rollout/bin
 MANIFESTS := shared/pyproject.toml $(wildcard services/*/pyproject.toml) scripts/setup.sh
 
-.PHONY: help demo test setup lint type check up clean
+.PHONY: help demo test setup lint type check bench-overlap bench-swap up clean
 
 demo: setup ## Train the demo model end to end through real services (first run: installs, about 10 min)
 	$(BIN)/plaudit demo $(ARGS)
@@ -29,6 +29,12 @@ lint: setup
 
 type: setup
 	$(BIN)/mypy
+
+bench-overlap: setup ## Measure that a slow reward costs nothing, beside TRL (about 20 min on 2 cores)
+	$(BIN)/python benchmarks/overlap.py $(ARGS)
+
+bench-swap: setup ## Measure how long a weight swap stops generation (2 min)
+	$(BIN)/python benchmarks/weight_swap.py $(ARGS)
 
 up: setup ## Start every service in the foreground
 	$(BIN)/plaudit up
