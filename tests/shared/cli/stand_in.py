@@ -76,7 +76,7 @@ def status() -> dict[str, object]:
     if reason := os.environ.get("STAND_IN_FAILURE"):
         state = "failed"
     if state == "finished":
-        (run_dir / "metrics.jsonl").write_text('{"step": 1, "reward/mean": 0.5}\n')
+        (run_dir / "metrics.jsonl").write_text('{"step": 1, "reward": 0.5}\n')
         (run_dir / "summary.json").write_text(json.dumps(summary(run_dir.name)))
     return {
         "run_id": run_dir.name, "state": state, "failure": reason, "step": 1,
