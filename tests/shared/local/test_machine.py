@@ -78,7 +78,7 @@ def test_a_run_is_made_whole_listed_found_and_never_made_twice(tmp_path: Path) -
 
 def test_a_run_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match="cannot be written"):
+    with pytest.raises(ConfigError, match="is not a directory"):
         create_run(tmp_path / "file" / "run", RECIPE, [])
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
