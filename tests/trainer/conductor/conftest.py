@@ -89,7 +89,7 @@ class Rollouts:
     consumer: str = ""
 
     def app(self) -> FastAPI:
-        app = create_app("rollout", ServiceSettings())
+        app = create_app("rollout", ServiceSettings(drain_timeout_s=0.1))
 
         @app.post("/v1/rollouts", status_code=202)
         async def submit(request: RolloutRequest) -> RolloutAccepted:
@@ -198,7 +198,7 @@ class Rewards:
     keys: list[str] = field(default_factory=list)
 
     def app(self) -> FastAPI:
-        app = create_app("reward", ServiceSettings())
+        app = create_app("reward", ServiceSettings(drain_timeout_s=0.1))
 
         @app.post("/v1/score")
         async def score(request: Request, body: ScoreRequest) -> Response:

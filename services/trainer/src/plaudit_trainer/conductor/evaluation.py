@@ -121,6 +121,7 @@ class Evaluation:
                 if new:
                     quiet_since = self._context.clock()
                 self._check_quiet(quiet_since, num_groups - len(found))
+        await self._context.ledger.set_progress(evaluated=len(found))
         await self._acknowledge(list(found))
         return [task.result() for task in found.values()]
 
