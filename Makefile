@@ -5,7 +5,7 @@ BIN := .venv/bin
 ROLLOUT_BIN := .venv-rollout/bin
 MANIFESTS := shared/pyproject.toml $(wildcard services/*/pyproject.toml) scripts/setup.sh
 
-.PHONY: help demo test setup lint type check bench-overlap bench-swap up clean
+.PHONY: help demo test setup lint type check bench-overlap bench-swap bench-pipeline bench-memory up clean
 
 demo: setup ## Train the demo model end to end through real services (first run: installs, about 10 min)
 	$(BIN)/plaudit demo $(ARGS)
@@ -35,6 +35,12 @@ bench-overlap: setup ## Measure that a slow reward costs nothing, beside TRL (ab
 
 bench-swap: setup ## Measure how long a weight swap stops generation (2 min)
 	$(BIN)/python benchmarks/weight_swap.py $(ARGS)
+
+bench-pipeline: setup ## Measure what the whole path costs without generation and training (1 min)
+	$(BIN)/python benchmarks/pipeline.py $(ARGS)
+
+bench-memory: setup ## The same for 20,000 groups: the conductor's memory stays flat (3 min)
+	$(BIN)/python benchmarks/pipeline.py --groups 20000 $(ARGS)
 
 up: setup ## Start every service in the foreground
 	$(BIN)/plaudit up
