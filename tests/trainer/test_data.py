@@ -60,6 +60,35 @@ def test_a_wrong_prompt_is_named(tmp_path):
         load_rows(DataRecipe(), "data.train", write(tmp_path / "a.jsonl", row))
 
 
+def plaudit_row(number="1", **changes):
+    prompt = [{"role": "user", "content": "x"}]
+    return {"id": number, "kind": "k", "prompt": prompt, "reference": {}} | changes
+
+
+def test_an_id_that_is_there_twice_is_named(tmp_path):
+    path = write(tmp_path / "a.jsonl", plaudit_row(), plaudit_row("2"), plaudit_row())
+    with pytest.raises(ConfigError, match="line 3: id '1' is there twice"):
+        load_rows(DataRecipe(), "data.eval", path)
+
+
+def test_a_prompt_without_a_message_is_refused(tmp_path):
+    path = write(tmp_path / "a.jsonl", plaudit_row(prompt=[]))
+    with pytest.raises(ConfigError, match=r"line 1: column prompt: .*at least 1"):
+        load_rows(DataRecipe(system_prompt="Think."), "data.train", path)
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match=r"data\.train = .*a\.jsonl.* cannot be read"):
+        load_rows(DataRecipe(), "data.train", str(path))
+
+
+def test_only_the_first_rows_are_taken_when_the_recipe_says_so(tmp_path):
+    path = write(tmp_path / "a.jsonl", *[plaudit_row(str(i)) for i in range(9)])
+    assert [row.id for row in load_rows(DataRecipe(max_rows=2), "data.train", path)] == ["0", "1"]
+
+
 def test_every_epoch_visits_every_row_once_in_its_own_order():
     order = VisitOrder(50, seed=3)
     epochs = [[order.row_index(epoch, i) for i in range(50)] for epoch in range(2)]
