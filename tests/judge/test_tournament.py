@@ -209,6 +209,12 @@ async def test_verdicts_and_tokens_are_counted_by_judge(bench: Bench) -> None:
 
 
 async def test_all_comparisons_run_at_once(bench: Bench, chat: ChatServer) -> None:
-    chat.delay_s = 1.0
+    async def when_all_are_there(body: dict[str, Any]) -> web.StreamResponse:
+        async with asyncio.timeout(20):
+            while chat.max_running < 56:
+                await asyncio.sleep(0.01)
+        return larger_number_wins(body)
+
+    chat.behave = when_all_are_there
     response = await run_tournament(bench, group(*map(str, range(8)), swap=True))
     assert response.usage.calls == chat.max_running == 56
