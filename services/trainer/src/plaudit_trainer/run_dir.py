@@ -9,6 +9,7 @@ from typing import Any
 from plaudit.config.recipe import load_recipe
 from plaudit.errors import ConfigError
 from plaudit.schemas.recipe import Recipe
+from plaudit_trainer.learner import disk
 
 
 class RunDir:
@@ -33,28 +34,45 @@ class RunDir:
         return self.path / "policies" / f"v{version:06d}" / "manifest.json"
 
     def write_json(self, name: str, value: Any) -> None:
-        """Write whole or not at all."""
+        """Write whole or not at all. Raises ConfigError when the disk refuses."""
         target = self.path / name
         temporary = target.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_text(json.dumps(value, indent=2))
-        temporary.replace(target)
+        with disk.writing(name, self.path):
+            try:
+                temporary.write_text(json.dumps(value, indent=2))
+                temporary.replace(target)
+            finally:
+                temporary.unlink(missing_ok=True)
 
     def append_jsonl(self, name: str, records: Iterable[dict[str, Any]]) -> None:
+        """After a line that a crash cut short, if need be. Raises ConfigError as `write_json`."""
         lines = "".join(json.dumps(record) + "\n" for record in records)
-        if lines:
-            with (self.path / name).open("a", encoding="utf-8") as file:
-                file.write(lines)
+        if not lines:
+            return
+        with disk.writing(name, self.path), (self.path / name).open("ab+") as file:
+            if file.seek(0, os.SEEK_END):
+                file.seek(-1, os.SEEK_END)
+                lines = lines if file.read(1) == b"\n" else "\n" + lines
+            file.write(lines.encode())
 
     def read_json(self, name: str) -> Any | None:
         path = self.path / name
         return json.loads(path.read_text()) if path.is_file() else None
 
     def read_jsonl(self, name: str) -> Iterator[dict[str, Any]]:
-        """Whole lines only: a line cut short by a crash is left out."""
+        """Whole records only: a line cut short by a crash is left out, wherever it is."""
         path = self.path / name
         if not path.is_file():
             return
-        with path.open(encoding="utf-8") as lines:
+        with path.open(encoding="utf-8", errors="replace") as lines:
             for line in lines:
-                if line.endswith("\n"):
-                    yield json.loads(line)
+                if (record := _parse(line)) is not None:
+                    yield record
+
+
+def _parse(line: str) -> dict[str, Any] | None:
+    try:
+        record = json.loads(line)
+    except json.JSONDecodeError:
+        return None
+    return record if line.endswith("\n") and isinstance(record, dict) else None
