@@ -65,7 +65,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--latencies", type=float, nargs="+", default=[0.0, 0.3, 1.0, 3.0])
     parser.add_argument("--steps", type=int, default=30, help="measured; asynchronous: twice")
-    parser.add_argument("--max-staleness", type=int, default=8, help="of the asynchronous way")
+    parser.add_argument("--max-staleness", type=int, default=10, help="of the asynchronous way")
     parser.add_argument("--write-docs", action="store_true", help="into docs/benchmarks.md")
     return parser.parse_args()
 

@@ -17,7 +17,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -57,15 +58,13 @@ class Rollouts:
         self._recipe = recipe
         self._tokenizer = tokenizer
         self._directory = directory
-        self._runner = asyncio.Runner()
-        self._engine: EngineClient | None = None
 
     def __call__(self, prompts: list[Any], trainer: Any) -> dict[str, list[Any]]:
         method = self._recipe.method
         unique = prompts[:: method.num_generations]
         prompt_ids = [self._encode(prompt) for prompt in unique]
         self._write_weights(trainer)
-        found = self._runner.run(self._generate(prompt_ids))
+        found = asyncio.run(self._generate(prompt_ids))
         choices = [choice for group in found for choice in group]
         return {
             "prompt_ids": [ids for ids in prompt_ids for _ in range(method.num_generations)],
@@ -81,22 +80,20 @@ class Rollouts:
         probe = compute_probe(trainer.model, sequences, self._recipe.learner.probe_tolerance)
 
         async def check() -> float:
-            engine = self._opened()
+            async with self._loaded_engine() as engine:
+                return await check_probe(engine, probe)
+
+        return asyncio.run(check())
+
+    @asynccontextmanager
+    async def _loaded_engine(self) -> AsyncIterator[EngineClient]:
+        """A new one each time: no loop runs between steps that would see connections end."""
+        engine = EngineClient(self._engine_url, TIMEOUT_S, TIMEOUT_S)
+        try:
             await engine.reload_weights(str(self._directory))
-            return await check_probe(engine, probe)
-
-        return self._runner.run(check())
-
-    def close(self) -> None:
-        if self._engine is not None:
-            self._runner.run(self._engine.aclose())
-        self._runner.close()
-
-    def _opened(self) -> EngineClient:
-        """Made inside of the event loop, as aiohttp wants it."""
-        if self._engine is None:
-            self._engine = EngineClient(self._engine_url, TIMEOUT_S, TIMEOUT_S)
-        return self._engine
+            yield engine
+        finally:
+            await engine.aclose()
 
     def _encode(self, prompt: list[dict[str, str]]) -> list[int]:
         ids: list[int] = self._tokenizer.apply_chat_template(
@@ -111,14 +108,13 @@ class Rollouts:
         save_file(weights, self._directory / "model.safetensors", metadata={"format": "pt"})
 
     async def _generate(self, prompt_ids: list[list[int]]) -> list[list[Choice]]:
-        engine, method = self._opened(), self._recipe.method
-        await engine.reload_weights(str(self._directory))
+        method, salt = self._recipe.method, token_hex(8)
         sampling = Sampling(temperature=method.temperature, max_tokens=method.max_completion_tokens)
-        salt = token_hex(8)
-        requests = (
-            engine.generate(ids, method.num_generations, sampling, salt) for ids in prompt_ids
-        )
-        return await asyncio.gather(*requests)
+        async with self._loaded_engine() as engine:
+            requests = (
+                engine.generate(ids, method.num_generations, sampling, salt) for ids in prompt_ids
+            )
+            return await asyncio.gather(*requests)
 
 
 def reward_function(recipe: Recipe, rows: list[Row]) -> Rewards:
@@ -212,7 +208,6 @@ def main(run_path: Path, engine_url: str, output: Path) -> None:
     )
     trainer.train()
     gap = rollouts.prove(trainer)
-    rollouts.close()
     rewards = [line["reward"] for line in trainer.state.log_history if "reward" in line]
     output.write_text(json.dumps({"times": steps.times, "rewards": rewards, "gap": gap}))
 
