@@ -1,9 +1,14 @@
 """API, workers and sandbox as processes that get killed."""
 
 import asyncio
+import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,6 +24,24 @@ PROGRAM = "```python\nprint(int(input()) + 1)\n```"
 SLOW = "```python\nimport time; time.sleep(1.5); print(int(input()) + 1)\n```"
 
 HANGS = "```python\nimport time; time.sleep(60)\n```"
+
+
+def descendants(pid: int) -> list[int]:
+    files = Path(f"/proc/{pid}/task").glob("*/children")
+    children = [int(child) for file in files for child in file.read_text().split()]
+    return [*children, *(one for child in children for one in descendants(child))]
+
+
+@asynccontextmanager
+async def frozen(pids: list[int]) -> AsyncIterator[None]:
+    assert pids
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
 
 
 def only(response: ScoreResponse) -> Any:
@@ -96,6 +119,23 @@ async def test_a_reward_that_hangs_past_the_callers_time_costs_the_group_only_it
     for score, accuracy in zip(response.groups[0].scores, (1.0, 0.0), strict=True):
         assert (score.total, score.rewards) == (accuracy, {"accuracy": accuracy, "code": None})
         assert "the pool 'code' had not answered after 4." in score.errors["code"]
+
+
+async def test_a_reward_that_hangs_costs_no_other_reward_of_its_own_pool(
+    service: Any, group: Any
+) -> None:
+    """Math-Verify's processes are stopped, and nobody notices in time."""
+    running = await service(verify_timeout_s="60")
+    [worker] = await running.work("rules")
+    await running.score(group(r"\boxed{\frac{6}{2}}", answer="3"), "accuracy")
+    asked = group(r"\boxed{\frac{36}{2}}", tokens=[3], answer="18")
+    async with frozen(descendants(worker.pid)):
+        score = only(await running.score(asked, "accuracy", "format", key="k", timeout_s=5))
+        assert (score.total, score.rewards) == (0.0, {"accuracy": None, "format": 0.0})
+        assert "the pool 'rules' had not answered after" in score.errors["accuracy"]
+    # The worker has gone on with it, and the same key finds the rest.
+    score = only(await running.score(asked, "accuracy", "format", key="k", timeout_s=30))
+    assert (score.rewards, score.errors) == ({"accuracy": 1.0, "format": 0.0}, {})
 
 
 async def test_a_late_answer_is_there_for_the_next_try_with_the_same_key(

@@ -14,10 +14,11 @@ from plaudit.schemas.job import JobStatus, JobView
 from plaudit.schemas.reward import RewardInfo, ScoreRequest, ScoreResponse
 from plaudit.telemetry import current_traceparent
 from plaudit_reward.metrics import LATE_POOLS
+from plaudit_reward.partial import Partials
 from plaudit_reward.registry import Registry, load_registry
 from plaudit_reward.reward import Pool
 from plaudit_reward.settings import RewardSettings, queue_name
-from plaudit_reward.wire import Plan, PlannedGroup, PlannedReward, PoolScores, join
+from plaudit_reward.wire import Plan, PlannedGroup, PlannedReward, PoolScores, completed, join
 
 PLAN_TTL_S = 86_400
 _PLAN_KEY = "plaudit:reward:plan:"
@@ -35,6 +36,10 @@ class Desk:
         pools: list[Pool] = sorted({one.pool for one in self._registry.rewards.values()})
         self.queues: Mapping[Pool, WorkQueue] = {
             pool: WorkQueue(redis, queue_name(pool), settings.queue_options()) for pool in pools
+        }
+
+        self._partials = {
+            pool: Partials(redis, pool, settings.max_deadline_s) for pool in self.queues
         }
 
     async def aclose(self) -> None:
@@ -72,6 +77,8 @@ class Desk:
         records = await self._wait(plan, job_id, deadline_s)
         answers = {pool: _answer(pool, record, deadline_s) for pool, record in records.items()}
         for pool, record in records.items():
+            if record is not None and record.status == "running":
+                answers[pool] = await self._so_far(plan, pool, record.job_id, answers[pool])
             await self._tidy(pool, record, answers[pool], kept=key is not None)
         return join(plan, answers)
 
@@ -112,6 +119,15 @@ class Desk:
         pools = plan.pools()
         waits = (self.queues[pool].wait(job_id, timeout_s) for pool in pools)
         return dict(zip(pools, await asyncio.gather(*waits), strict=True))
+
+    async def _so_far(
+        self, plan: Plan, pool: Pool, job_id: str, reason: PoolScores | str
+    ) -> PoolScores | str:
+        """Rewards that are done before the pool as a whole is."""
+        partial = await self._partials[pool].get(job_id)
+        if partial is None or not isinstance(reason, str):
+            return reason
+        return completed(plan, pool, partial, reason)
 
     async def _tidy(
         self, pool: Pool, record: JobRecord | None, answer: PoolScores | str, *, kept: bool

@@ -16,7 +16,7 @@ from plaudit_reward.metrics import SCORES, SECONDS
 from plaudit_reward.registry import Chosen, Registry
 from plaudit_reward.reward import Missing, Pool, Reward, Score
 from plaudit_reward.verifier.verifier import Verifier
-from plaudit_reward.wire import PoolScores
+from plaudit_reward.wire import Found, PoolScores
 
 log = get_logger(__name__)
 
@@ -36,14 +36,14 @@ class GroupContext:
 
     group: RewardGroup
     resources: Resources
-    computed: dict[tuple[str, str], list[Score]] = field(default_factory=dict)
+    computed: dict[tuple[str, str], asyncio.Task[list[Score]]] = field(default_factory=dict)
 
     async def score(self, reward: Reward, params: Contract | None = None) -> list[Score]:
         params = params or reward.params()
         key = reward.name, params.model_dump_json()
         if key not in self.computed:
-            self.computed[key] = await reward(self.group, params, self)
-        return self.computed[key]
+            self.computed[key] = asyncio.create_task(reward(self.group, params, self))
+        return await self.computed[key]
 
     async def verify(self, gold: str, answers: Sequence[str], extract: str) -> list[Score]:
         if self.resources.verifier is None:
@@ -66,25 +66,37 @@ class Scorer:
     resources: Resources
     max_text_chars: int
 
-    async def score(self, request: ScoreRequest) -> PoolScores:
-        """Raises Rejected when this worker does not know a reward that the API knew."""
+    async def score(self, request: ScoreRequest, found: Found | None = None) -> PoolScores:
+        """Fills `found`, one table for each group, as rewards are computed; a slow one delays none.
+
+        Raises Rejected when this worker does not know a reward that the API knew.
+        """
         chosen = [
             one for one in self.registry.choose(request.rewards) if one.reward.pool == self.pool
         ]
-        if len(request.groups) == 1:
-            return PoolScores.of([await self._score_group(request.groups[0], chosen)])
-        groups = (self._score_group(group, chosen) for group in request.groups)
-        return PoolScores.of(await asyncio.gather(*groups))
+        found = [{} for _ in request.groups] if found is None else found
+        pairs = zip(request.groups, found, strict=True)
+        await asyncio.gather(*(self._score_group(*pair, chosen) for pair in pairs))
+        return PoolScores.of(found)
 
     async def _score_group(
-        self, group: RewardGroup, chosen: Sequence[Chosen]
-    ) -> dict[str, list[Score]]:
+        self, group: RewardGroup, columns: dict[str, list[Score]], chosen: Sequence[Chosen]
+    ) -> None:
         longest = max(len(completion.text) for completion in group.completions)
         if longest > self.max_text_chars:
-            reason = f"a text of the group has {longest} characters, over max_text_chars"
-            return {one.reward.name: [Missing(reason)] * len(group.completions) for one in chosen}
+            missing = Missing(f"a text of the group has {longest} characters, over max_text_chars")
+            columns |= {one.reward.name: [missing] * len(group.completions) for one in chosen}
+            return
         context = GroupContext(group, self.resources)
-        return {one.reward.name: await self._values(one, context) for one in chosen}
+
+        async def fill(one: Chosen) -> None:
+            columns[one.reward.name] = await self._values(one, context)
+
+        try:
+            await asyncio.gather(*(fill(one) for one in chosen))
+        finally:
+            for task in context.computed.values():
+                task.cancel()
 
     async def _values(self, chosen: Chosen, context: GroupContext) -> list[Score]:
         name, started_s = chosen.reward.name, time.perf_counter()

@@ -8,6 +8,8 @@ from plaudit_reward.reward import Missing, Pool, Score
 
 Value = float | str
 """A value, or the reason why there is none."""
+Found = list[dict[str, list[Score]]]
+"""Per group, the rewards that have been computed so far."""
 
 
 class PoolScores(Contract):
@@ -45,6 +47,16 @@ class Plan(Contract):
 
     def pools(self) -> list[Pool]:
         return list(dict.fromkeys(reward.pool for reward in self.rewards))
+
+
+def completed(plan: Plan, pool: Pool, partial: PoolScores, reason: str) -> PoolScores:
+    """`partial` with `reason` where the pool has not come up with anything yet."""
+    names = [reward.name for reward in plan.rewards if reward.pool == pool]
+    groups = [
+        {name: known.get(name, [reason] * group.num_completions) for name in names}
+        for group, known in zip(plan.groups, partial.groups, strict=True)
+    ]
+    return PoolScores.model_construct(groups=groups, retryable=True)
 
 
 def join(plan: Plan, answers: Mapping[Pool, PoolScores | str]) -> ScoreResponse:

@@ -14,12 +14,14 @@ from plaudit.client import ClientOptions, SandboxClient
 from plaudit.errors import ConfigError, Rejected
 from plaudit.queue import FailJob, Lease, Worker, WorkQueue
 from plaudit.schemas.reward import ScoreRequest
+from plaudit_reward.partial import Partials
 from plaudit_reward.registry import load_registry
 from plaudit_reward.reward import Pool
 from plaudit_reward.scoring import Resources, Scorer
 from plaudit_reward.settings import RewardSettings, queue_name
 from plaudit_reward.verifier.pool import VerifierLimits, VerifierPool
 from plaudit_reward.verifier.verifier import Verifier
+from plaudit_reward.wire import Found
 
 
 async def work(settings: RewardSettings, pool: Pool, stop: asyncio.Event) -> None:
@@ -30,20 +32,23 @@ async def work(settings: RewardSettings, pool: Pool, stop: asyncio.Event) -> Non
         queue = WorkQueue(redis, queue_name(pool), settings.queue_options())
         stack.push_async_callback(queue.aclose)
         scorer = Scorer(load_registry(), pool, resources, settings.max_text_chars)
+        partials = Partials(redis, pool, settings.max_deadline_s)
         await Worker(
             queue,
-            lambda lease: handle(lease, scorer, settings.max_deadline_s),
+            lambda lease: handle(lease, scorer, partials, settings.max_deadline_s),
             worker_id=f"{socket.gethostname()}-{os.getpid()}",
             concurrency=settings.worker_concurrency,
             drain_timeout_s=settings.drain_timeout_s,
         ).run(stop)
 
 
-async def handle(lease: Lease, scorer: Scorer, timeout_s: float) -> bytes:
+async def handle(lease: Lease, scorer: Scorer, partials: Partials, timeout_s: float) -> bytes:
     """The `PoolScores` of one request. Raises FailJob when no other attempt can succeed."""
     try:
+        request = ScoreRequest.model_validate_json(lease.payload)
+        found: Found = [{} for _ in request.groups]
         async with asyncio.timeout(timeout_s):
-            scores = await scorer.score(ScoreRequest.model_validate_json(lease.payload))
+            scores = await partials.showing(lease.job_id, found, scorer.score(request, found))
     except (ValidationError, Rejected) as error:
         raise FailJob(f"the worker does not understand the request: {error}") from error
     except TimeoutError:
