@@ -4,6 +4,7 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import redis
 
 from plaudit.local.doctor import KEYS, Finding, examine
 from plaudit.local.environment import Environment
+from plaudit.local.redis import DIRECTORY, local_redis
 
 SECRET = "sk-never-shown"
 
@@ -101,6 +103,23 @@ def test_a_redis_that_would_delete_queued_work_fails(
     assert (policy.level, policy.value) == ("fail", "allkeys-lru")
     assert policy.fix.startswith("redis-cli config set maxmemory-policy noeviction")
     assert (appendonly.level, appendonly.value) == ("warn", "no")
+
+
+def test_the_redis_of_plaudit_up_is_looked_at_while_it_runs(
+    findings: Callable[..., dict[str, Finding]], tmp_path: Path
+) -> None:
+    assert "started when needed" in findings()["Redis"].value
+    own = local_redis(tmp_path / DIRECTORY)
+    with subprocess.Popen(own.spec().argv, stdout=subprocess.DEVNULL) as process:
+        try:
+            deadline = time.monotonic() + 10
+            while not own.socket_path.exists() and time.monotonic() < deadline:
+                time.sleep(0.02)
+            found = findings()
+        finally:
+            process.kill()
+    assert "started when needed" not in found["Redis"].value
+    assert (found["Redis appendonly"].level, found["Redis appendonly"].value) == ("ok", "yes")
 
 
 def test_a_port_in_use_names_its_owner_and_its_setting(

@@ -17,7 +17,7 @@ import redis.exceptions
 from plaudit.errors import ConfigError
 from plaudit.local.environment import ENGINE_PORT_SETTING, PORTS, Environment, port_setting
 from plaudit.local.ports import describe_owner, is_free
-from plaudit.local.redis import find_redis_server
+from plaudit.local.redis import find_redis_server, running_redis
 from plaudit.schemas.common import Contract
 
 MIN_REDIS = (6, 2)
@@ -114,12 +114,13 @@ def versions_agree(environment: Environment) -> Iterator[Finding]:
 
 
 def redis_server(environment: Environment) -> Iterator[Finding]:
-    """The Redis of PLAUDIT_REDIS_URL with its settings, else the binary that would be started."""
-    if environment.redis_url is None:
+    """The Redis of the user or of `plaudit up` with its settings, else the binary to start."""
+    url = running_redis(environment)
+    if url is None:
         yield _redis_binary()
         return
     try:
-        with redis.Redis.from_url(environment.redis_url, socket_timeout=3) as client:
+        with redis.Redis.from_url(url, socket_timeout=3) as client:
             version = str(client.info("server")["redis_version"])
             settings = {**client.config_get("maxmemory-policy"), **client.config_get("appendonly")}
     except (redis.exceptions.RedisError, OSError, ValueError) as error:
