@@ -84,6 +84,17 @@ def test_the_trainer_finds_the_services_and_the_redis_that_were_started(installe
     assert learner.env["A"] == "b" and learner.restart == "on_failure"
 
 
+def test_the_trainer_finds_services_that_another_command_started_on_other_ports(
+    installed: Path,
+) -> None:
+    here = environment(
+        installed, PLAUDIT_ROLLOUT_PORT="9001", PLAUDIT_JUDGE_URL="http://judge:8103"
+    )
+    for spec in training_specs(here, Path("/run"), [], ("learner",), {}, "unix:///r"):
+        assert spec.env["PLAUDIT_ROLLOUT_URL"] == "http://127.0.0.1:9001"
+        assert spec.env["PLAUDIT_JUDGE_URL"] == "http://judge:8103"
+
+
 def test_the_trainer_is_told_of_a_redis_that_runs_already(installed: Path) -> None:
     specs = training_specs(environment(installed), Path("/run"), [], ("learner",), {}, "unix:///r")
     assert {spec.env["PLAUDIT_REDIS_URL"] for spec in specs} == {"unix:///r"}

@@ -210,7 +210,7 @@ def training_specs(
 
     `redis_url`: the Redis, unless it is among the `services`.
     """
-    shared_env = _shared_env(services)
+    shared_env = _trainer_env(environment, services)
     shared_env |= {} if redis_url is None else {"PLAUDIT_REDIS_URL": redis_url}
     conductor = ProcessSpec(
         "conductor",
@@ -243,11 +243,13 @@ def _present(services: Sequence[ProcessSpec], names: Collection[str]) -> tuple[s
     return tuple(spec.name for spec in services if spec.name in names)
 
 
-def _shared_env(services: Sequence[ProcessSpec]) -> dict[str, str]:
-    """Addresses that the services were given hold for the trainer, too."""
-    return {
+def _trainer_env(environment: Environment, services: Sequence[ProcessSpec]) -> dict[str, str]:
+    """Where the services of other commands are, and the addresses that those of this one have."""
+    elsewhere = {f"PLAUDIT_{s.upper()}_URL": environment.url(s) for s in SERVICES}
+    given = {
         key: value
         for spec in services
         for key, value in spec.env.items()
         if key == "PLAUDIT_REDIS_URL" or (key.startswith("PLAUDIT_") and key.endswith("_URL"))
     }
+    return elsewhere | given

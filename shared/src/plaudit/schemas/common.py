@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict
 
 Lane = Literal["train", "eval"]
 FinishReason = Literal["stop", "length", "abort"]
+MAX_TEMPERATURE = 2.0
+"""vLLM refuses more."""
 
 
 class Contract(BaseModel):

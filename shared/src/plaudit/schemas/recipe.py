@@ -4,7 +4,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from plaudit.schemas.common import Contract
+from plaudit.schemas.common import MAX_TEMPERATURE, Contract
 
 LossType = Literal["grpo", "bnpo", "dr_grpo", "dapo", "cispo", "sapo", "luspo", "vespo"]
 OnMissing = Literal["mask", "wait", "drop"]
@@ -76,7 +76,7 @@ class MethodRecipe(Contract):
     mask_truncated: bool = False
     max_grad_norm: float = Field(default=1.0, gt=0.0)
     weight_decay: float = Field(default=0.0, ge=0.0)
-    temperature: float = Field(default=1.0, gt=0.0)
+    temperature: float = Field(default=1.0, gt=0.0, le=MAX_TEMPERATURE)
     max_completion_tokens: int = Field(default=256, ge=1)
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from plaudit.schemas.common import Contract, FinishReason, Lane, Message
+from plaudit.schemas.common import MAX_TEMPERATURE, Contract, FinishReason, Lane, Message
 
 MAX_GROUPS_PER_REQUEST = 256
 MAX_COMPLETIONS = 256
@@ -13,7 +13,7 @@ MAX_COMPLETIONS = 256
 class Sampling(Contract):
     """How completions are drawn. Log-probabilities are those at this temperature."""
 
-    temperature: float = Field(default=1.0, ge=0.0, le=10.0)
+    temperature: float = Field(default=1.0, ge=0.0, le=MAX_TEMPERATURE)
     top_p: float = Field(default=1.0, gt=0.0, le=1.0)
     top_k: int = Field(default=0, ge=0)
     """0 keeps every token."""
