@@ -68,6 +68,14 @@ def test_what_is_no_url_is_a_config_error_that_shows_no_password(url: str) -> No
     assert "pw" not in str(caught.value)
 
 
+def test_two_ways_to_authenticate_are_a_config_error() -> None:
+    url = "http://me:secret-of-mine@127.0.0.1:1"
+    RewardClient(url)
+    with pytest.raises(ConfigError, match="api_key") as caught:
+        RewardClient(url, ClientOptions(api_key=SecretStr(KEY)))
+    assert "secret-of-mine" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("garbage", "said"),
     [
@@ -80,7 +88,7 @@ def test_what_is_no_url_is_a_config_error_that_shows_no_password(url: str) -> No
         (reply(502, b"Bad \x1b[2J\nGateway"), r"answered 502: 'Bad \\x1b[2J Gateway'"),
         (reply(500, b"Internal Server Error"), "answered 500"),
         (reply(301, b"", more="location: http://elsewhere/\r\n"), "answered 301"),
-        (reply(200, b"x" * 300, more="content-encoding: gzip\r\n"), "does not speak HTTP"),
+        (reply(200, b"x" * 300, more="content-encoding: gzip\r\n"), "was not asked for"),
         (problem(500, type="urn:plaudit:problem:internal", detail="An unforeseen error"), "unfor"),
         (reply(503, b"not json", "application/problem+json"), "answered 503"),
     ],

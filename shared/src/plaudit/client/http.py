@@ -4,14 +4,11 @@ import asyncio
 import os
 import re
 from collections.abc import Mapping
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Self, TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import aiohttp
-import httpx
-from httpx_aiohttp import AiohttpTransport
 from pydantic import BaseModel, ValidationError
 
 from plaudit.client.options import ClientOptions
@@ -46,20 +43,14 @@ class HttpClient:
     def __init__(self, base_url: str, options: ClientOptions | None = None) -> None:
         self.base_url = checked_url(base_url, self.service)
         self.options = options or ClientOptions()
+        if self.options.api_key is not None and urlsplit(base_url).username is not None:
+            raise ConfigError(
+                f"{self.service}_url = {redact_text(base_url)!r} has a user name, and there is an "
+                "api_key: a request carries one of them.",
+                fix="leave one out",
+            )
         self.peer = f"{self.service} at {redact_text(self.base_url)}"
-        self._http = httpx.AsyncClient(
-            base_url=self.base_url,
-            transport=AiohttpTransport(client=self._open_session, verify=False),
-            headers=self._fixed_headers(),
-            timeout=httpx.Timeout(
-                None,
-                connect=self.options.connect_timeout_s,
-                read=self.options.attempt_timeout_s,
-            ),
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            trust_env=False,
-            follow_redirects=False,
-        )
+        self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -68,7 +59,8 @@ class HttpClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        await self._http.aclose()
+        if self._session is not None:
+            await self._session.close()
 
     async def healthy(self) -> bool:
         """Whether the service says that it can do its work; never raises, at most 2 s."""
@@ -160,19 +152,27 @@ class HttpClient:
         content: bytes | None,
     ) -> tuple[int, Mapping[str, str], bytes]:
         """One request on the wire: status, headers, and the bounded body."""
+        if self._session is None:
+            self._session = self._open_session()
+        url = self.base_url + path
         try:
-            async with self._http.stream(
-                method, path, params=params, headers=headers, content=content
+            async with self._session.request(
+                method, url, params=params, headers=headers, data=content, allow_redirects=False
             ) as response:
-                return response.status_code, response.headers, await self._read(response)
-        except (httpx.HTTPError, aiohttp.ClientError) as error:
-            # why: the transport lets some of aiohttp's errors through, e.g. a broken status line.
-            raise self._unavailable(error.__cause__ or error) from error
+                return response.status, response.headers, await self._read(response)
+        except aiohttp.ClientError as error:
+            raise self._unavailable(error) from error
 
-    async def _read(self, response: httpx.Response) -> bytes:
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        if (coding := response.headers.get("content-encoding", "identity")) != "identity":
+            # why: unpacked it may be of any size; `accept-encoding` asked for plain bytes.
+            raise Unavailable(
+                f"{self.peer} does not speak HTTP as expected: "
+                f"content-encoding {escape_control(coding[:80])!r} was not asked for."
+            )
         chunks: list[bytes] = []
         num_bytes = 0
-        async for chunk in response.aiter_bytes():
+        async for chunk in response.content.iter_any():
             num_bytes += len(chunk)
             if num_bytes > self.options.max_response_bytes:
                 raise BodyTooLarge(
@@ -184,12 +184,22 @@ class HttpClient:
 
     def _open_session(self) -> aiohttp.ClientSession:
         """Opened inside the event loop, on the first request."""
-        connector = aiohttp.TCPConnector(
-            limit=self.options.max_connections,
-            keepalive_timeout=self.options.keep_alive_s,
-            ttl_dns_cache=DNS_CACHE_S,
+        options = self.options
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=options.max_connections,
+                keepalive_timeout=options.keep_alive_s,
+                ttl_dns_cache=DNS_CACHE_S,
+            ),
+            headers=self._fixed_headers(),
+            timeout=aiohttp.ClientTimeout(
+                total=None,
+                sock_connect=options.connect_timeout_s,
+                sock_read=options.attempt_timeout_s,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
         )
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
     def _fixed_headers(self) -> dict[str, str]:
         headers = {"accept": "application/json", "accept-encoding": "identity"}
@@ -207,7 +217,7 @@ class HttpClient:
         return headers
 
     def _unavailable(self, error: BaseException) -> Unavailable:
-        """Looks at aiohttp's error; the transport calls most of them a ConnectTimeout."""
+        """aiohttp's error in our words, with what to do about it."""
         reach = (
             f"start it (`plaudit up {self.service}`), "
             f"or set PLAUDIT_{self.service.upper()}_URL to where it runs."
