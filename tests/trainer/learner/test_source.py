@@ -145,13 +145,13 @@ def test_engines_that_start_may_take_longer_than_a_run_may_stall(claimed, make_r
     claimed.fill([make_group(0)])
     claimed.set_progress({"state": "starting"})
     recipe = make_recipe(pipeline={"stall_timeout_s": 0.2})
-    until_s = time.monotonic() + 1.0
-    source = GroupSource(claimed, recipe, STEPS, is_stopping=lambda: time.monotonic() > until_s)
-    with pytest.raises(StopRequested):
-        source.take(0)
-    claimed.set_progress({"state": "training"})
+    started_s = time.monotonic()
+    serves = threading.Timer(0.7, claimed.set_progress, [{"state": "training"}])
+    serves.start()
     with pytest.raises(Stalled):
         GroupSource(claimed, recipe, STEPS).take(0)
+    serves.join()
+    assert time.monotonic() - started_s > 0.7 + 0.2, "the clock starts when the engines serve"
 
 
 def test_an_endless_row_of_unfit_groups_ends_the_run(claimed, make_recipe, make_group, monkeypatch):

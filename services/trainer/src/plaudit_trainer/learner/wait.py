@@ -31,7 +31,7 @@ class Wait:
         self._ledger = ledger
         self._recipe = recipe
         self._is_shown = False
-        self._last_seen: Ledger | None = None
+        self._last_seen: tuple[Ledger, bool] | None = None
         self._moved_at_s = self._started_s = time.monotonic()
 
     def __enter__(self) -> None:
@@ -49,13 +49,14 @@ class Wait:
             self._ledger.set_waiting(WHO, f"{wanted} scored groups")
             self._is_shown = True
         counts = self._ledger.counts()
+        is_starting = self._ledger.is_starting()
         now_s = time.monotonic()
-        if counts != self._last_seen:
-            self._last_seen = counts
+        if (counts, is_starting) != self._last_seen:
+            self._last_seen = (counts, is_starting)
             self._moved_at_s = now_s
         bound_s = self._recipe.pipeline.stall_timeout_s
         # Engines load before anything moves, and the model is evaluated before the first group.
-        if counts.admitted == 0 or self._ledger.is_starting():
+        if counts.admitted == 0 or is_starting:
             bound_s = max(bound_s, STARTUP_BOUND_S)
         if now_s - self._moved_at_s > bound_s:
             raise Stalled(
