@@ -282,7 +282,7 @@ def train_here(redis_url: str, rollout_service: Announced, monkeypatch: pytest.M
 def learner(redis_url: str, rollout_service: Announced) -> Iterator[Learner]:
     env = {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join(SOURCES),
+        "PYTHONPATH": os.pathsep.join([*SOURCES, *filter(None, [os.environ.get("PYTHONPATH")])]),
         "PLAUDIT_REDIS_URL": redis_url,
         "PLAUDIT_ROLLOUT_URL": rollout_service.url,
         "OMP_NUM_THREADS": "1",

@@ -49,19 +49,35 @@ def methods():
 
 
 @pytest.mark.parametrize("method", list(methods()))
-def test_loss_and_gradients_equal_stock_trl(
-    method, make_recipe, make_engine_groups, model_dir, tokenizer, tmp_path
-):
-    recipe = make_recipe(method=method, pipeline={"groups_per_step": 8})
-    groups = make_engine_groups(8)
-    args = grpo_config(recipe, tmp_path, has_gpu=False, num_processes=1)
-    expected = stock_loss(recipe, groups, copy.deepcopy(args), model_dir, tokenizer)
-    found = our_loss(recipe, groups, args, model_dir, tokenizer)
-    assert found[0] == pytest.approx(expected[0], abs=1e-5)
-    assert expected[1].keys() == found[1].keys()
-    for name, gradient in expected[1].items():
-        torch.testing.assert_close(found[1][name], gradient, atol=1e-5, rtol=1e-5, msg=name)
-    assert any(gradient.abs().max() > 1e-3 for gradient in expected[1].values())
+def test_loss_and_gradients_equal_stock_trl(method, compare):
+    compare(method, has_gpu=False)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no NVIDIA GPU")
+@pytest.mark.parametrize("loss", get_args(LossType))
+def test_they_do_on_a_gpu(loss, compare):
+    correction = CORRECTIONS["token truncate"]
+    compare({"loss_type": loss, "importance_sampling": correction}, has_gpu=True)
+
+
+@pytest.fixture
+def compare(make_recipe, make_engine_groups, model_dir, tokenizer, tmp_path):
+    def run(method: dict[str, Any], *, has_gpu: bool) -> None:
+        recipe = make_recipe(method=method, pipeline={"groups_per_step": 8})
+        groups = make_engine_groups(8)
+        args = grpo_config(recipe, tmp_path, has_gpu=has_gpu, num_processes=1)
+        expected = stock_loss(recipe, groups, copy.deepcopy(args), model_dir, tokenizer)
+        found = our_loss(recipe, groups, args, model_dir, tokenizer)
+        assert found[0] == pytest.approx(expected[0], abs=1e-5)
+        assert expected[1].keys() == found[1].keys()
+        device = {"cuda" if has_gpu else "cpu"}
+        for name, gradient in expected[1].items():
+            assert {gradient.device.type, found[1][name].device.type} == device
+            torch.testing.assert_close(found[1][name], gradient, atol=1e-5, rtol=1e-5, msg=name)
+        assert any(gradient.abs().max() > 1e-3 for gradient in expected[1].values())
+
+    return run
 
 
 def our_loss(recipe, groups, args, model_dir, tokenizer):
