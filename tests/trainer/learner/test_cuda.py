@@ -19,7 +19,7 @@ from plaudit.schemas.policy import PolicyManifest
 
 DEVICE = "cuda"
 ON_GPU = {"ACCELERATE_USE_CPU": "false"}
-TIMEOUT_S = 120
+TIMEOUT_S = 60
 TORCHRUN = (str(Path(sys.executable).parent / "torchrun"), "--standalone", "--nproc_per_node=1")
 ZERO_2 = {
     "zero_optimization": {"stage": 2},
