@@ -152,7 +152,7 @@ def probe_gap(directory: Path, dtype: torch.dtype) -> float:
     from transformers import AutoModelForCausalLM
 
     probe = PolicyManifest.model_validate_json((directory / "manifest.json").read_bytes()).probe
-    model = AutoModelForCausalLM.from_pretrained(directory, dtype=dtype).to(DEVICE)
+    model = AutoModelForCausalLM.from_pretrained(directory, dtype=dtype).to(DEVICE)  # type: ignore[arg-type]
     gaps = []
     for sequence in probe.sequences:
         ids = torch.tensor([sequence.token_ids], device=DEVICE)
