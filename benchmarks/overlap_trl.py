@@ -40,7 +40,7 @@ from plaudit_trainer.data import Row, VisitOrder, load_rows
 from plaudit_trainer.learner.arguments import grpo_config
 from plaudit_trainer.learner.loading import load_model, load_tokenizer
 from plaudit_trainer.learner.main import default_num_threads
-from plaudit_trainer.learner.probe import compute_probe, probe_sequences
+from plaudit_trainer.learner.probe import compute_probe, probe_sequences, tolerance_of
 from plaudit_trainer.learner.publisher import policy_weights
 from plaudit_trainer.run_dir import RunDir
 from plaudit_trainer.settings import TrainerSettings
@@ -77,7 +77,7 @@ class Rollouts:
         """How far the engine's log-probabilities are from the trainer's; raises when too far."""
         self._write_weights(trainer)
         sequences = probe_sequences(self._tokenizer)
-        probe = compute_probe(trainer.model, sequences, self._recipe.learner.probe_tolerance)
+        probe = compute_probe(trainer.model, sequences, tolerance_of(self._recipe))
 
         async def check() -> float:
             async with self._loaded_engine() as engine:

@@ -21,6 +21,8 @@ ZERO_2 = {
 SCRIPTS = Path(sys.executable).parent
 TORCHRUN = (str(SCRIPTS / "torchrun"), "--standalone", "--nproc_per_node=2")
 ACCELERATE = (str(SCRIPTS / "accelerate"), "launch")
+CPU = {"DS_ACCELERATOR": "cpu", "ACCELERATE_USE_CPU": "false", "CUDA_VISIBLE_DEVICES": ""}
+"""As `plaudit.local.learner` sets it: told to use the CPU, accelerate leaves DeepSpeed out."""
 
 GROUPS_PER_STEP = 16
 
@@ -94,14 +96,16 @@ def test_deepspeed_zero_2_trains_and_resumes(
     recipe = recipe_of_three_steps(make_recipe, num_processes=2, deepspeed=str(config))
     run_dir = make_run_dir(recipe, "zero2")
     ledger.fill([make_group(number) for number in range(2 * GROUPS_PER_STEP)])
-    process = learner.start(run_dir, *TORCHRUN, DS_ACCELERATOR="cpu")
+    process = learner.start(run_dir, *TORCHRUN, **CPU)
     wait_until((run_dir / "checkpoints" / "step-000002" / "plaudit.json").is_file)
+    shards = (run_dir / "checkpoints" / "step-000002").glob("global_step2/*optim_states.pt")
+    assert len(list(shards)) == 2, "DeepSpeed shards the optimizer over the two processes"
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     wait_until(lambda: not is_alive_in(run_dir), timeout_s=60)
     last = range(2 * GROUPS_PER_STEP, 3 * GROUPS_PER_STEP)
     ledger.fill([make_group(number) for number in last])
-    code, output = learner.run(run_dir, *TORCHRUN, DS_ACCELERATOR="cpu")
+    code, output = learner.run(run_dir, *TORCHRUN, **CPU)
     assert code == 0, output
     assert ledger.counts().trained == 3 * GROUPS_PER_STEP
     assert_close(run_dir, one_process)

@@ -30,9 +30,11 @@ def learner_command(
 
 def learner_env(recipe: LearnerRecipe, *, has_gpu: bool) -> dict[str, str]:
     """What accelerate and DeepSpeed read from the environment."""
-    env = {} if has_gpu else {"ACCELERATE_USE_CPU": "true"}
-    if recipe.deepspeed is not None and not has_gpu:
-        env["DS_ACCELERATOR"] = "cpu"
+    env: dict[str, str] = {}
+    if not has_gpu:
+        # Told to use the CPU, accelerate leaves DeepSpeed out without a word.
+        uses_deepspeed = recipe.deepspeed is not None
+        env |= {"DS_ACCELERATOR": "cpu"} if uses_deepspeed else {"ACCELERATE_USE_CPU": "true"}
     if recipe.num_threads is not None:
         env["OMP_NUM_THREADS"] = str(recipe.num_threads)
     return env

@@ -120,7 +120,8 @@ class LearnerRecipe(Contract):
     deepspeed: str | None = None
     """A DeepSpeed JSON configuration, e.g. for ZeRO-2."""
     num_threads: int | None = Field(default=None, ge=1)
-    probe_tolerance: float = Field(default=1e-4, gt=0.0)
+    probe_tolerance: float | None = Field(default=None, gt=0.0)
+    """How far an engine's log-probabilities may be off; absent: 1e-4, in bfloat16 0.5."""
 
 
 class Recipe(Contract):

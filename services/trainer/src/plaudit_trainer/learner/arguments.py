@@ -1,6 +1,7 @@
 """The recipe in TRL's terms."""
 
 import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ def grpo_config(
     check_loss(recipe)
     method = recipe.method
     per_pass, num_passes = split_batch(recipe, num_processes)
-    return GRPOConfig(
+    config = GRPOConfig(
         output_dir=str(run_dir / "checkpoints"),
         max_steps=recipe.budget.steps * method.num_iterations,
         per_device_train_batch_size=per_pass,
@@ -49,14 +50,37 @@ def grpo_config(
         gradient_checkpointing=has_gpu,
         deepspeed=recipe.learner.deepspeed,
         ddp_timeout=math.ceil(recipe.pipeline.stall_timeout_s) + 3600,
+        **_device(recipe, has_gpu),
         **_quiet(has_gpu),
     )
+    # A single process that sees several GPUs would split every batch over them (DataParallel).
+    if config.n_gpu > 1:
+        config._n_gpu = 1
+    return config
+
+
+def _device(recipe: Recipe, has_gpu: bool) -> dict[str, Any]:
+    if not has_gpu and recipe.learner.deepspeed is not None:
+        start_deepspeed_on_cpu()
+        return {"use_cpu": False, "accelerator_config": {"use_configured_state": True}}
+    return {"use_cpu": not has_gpu}
+
+
+def start_deepspeed_on_cpu() -> None:
+    """Told to use the CPU, transformers and accelerate leave DeepSpeed out without a word.
+
+    Left to themselves otherwise, they choose no backend there, and every process trains alone.
+    """
+    from accelerate import PartialState
+
+    os.environ["ACCELERATE_USE_DEEPSPEED"] = "true"
+    PartialState(backend="gloo")
+    del os.environ["ACCELERATE_USE_DEEPSPEED"]
 
 
 def _quiet(has_gpu: bool) -> dict[str, Any]:
     """Plaudit logs, saves and reports itself."""
     return {
-        "use_cpu": not has_gpu,
         "save_strategy": "no",
         "report_to": [],
         "logging_steps": 1,

@@ -24,7 +24,12 @@ def save_final(
     if not trainer.accelerator.is_main_process:
         return
     model = trainer.accelerator.unwrap_model(trainer.model)
-    weights = {name: tensor.to("cpu", getattr(torch, dtype)) for name, tensor in state.items()}
+    # Converted once for each storage, so that what is tied stays tied and is written once.
+    converted: dict[int, torch.Tensor] = {}
+    weights = {
+        name: converted.setdefault(tensor.data_ptr(), tensor.to("cpu", getattr(torch, dtype)))
+        for name, tensor in state.items()
+    }
     target = run_dir / NAME
     shutil.rmtree(target, ignore_errors=True)
     with disk.writing("the final model", run_dir), disk.new_directory(target) as directory:

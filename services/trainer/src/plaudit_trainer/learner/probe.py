@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from plaudit.schemas.policy import Probe, ProbeSequence
+from plaudit.schemas.recipe import Recipe
 
 if TYPE_CHECKING:
     import torch
@@ -14,6 +15,12 @@ TEXTS = (
     "The quick brown fox jumps over the lazy dog.",
 )
 MAX_TOKENS = 24
+TOLERANCE = {"float32": 1e-4, "bfloat16": 0.5}
+"""The probe is computed in float32; bfloat16 engines were seen up to 0.1 from it."""
+
+
+def tolerance_of(recipe: Recipe) -> float:
+    return recipe.learner.probe_tolerance or TOLERANCE[recipe.model.dtype]
 
 
 def probe_sequences(tokenizer: Any) -> list[list[int]]:

@@ -8,7 +8,7 @@ from transformers.core_model_loading import revert_weight_conversion
 
 from plaudit.schemas.recipe import Recipe
 from plaudit_trainer.learner.announcer import Announcer
-from plaudit_trainer.learner.probe import compute_probe, probe_sequences
+from plaudit_trainer.learner.probe import compute_probe, probe_sequences, tolerance_of
 from plaudit_trainer.policy_store import PolicyStore
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Publisher:
         self._store = store
         self._announcer = announcer
         self._dtype = getattr(torch, recipe.model.dtype)
-        self._tolerance = recipe.learner.probe_tolerance
+        self._tolerance = tolerance_of(recipe)
         self._sequences = probe_sequences(tokenizer)
 
     def publish(self, step: int) -> int | None:
