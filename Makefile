@@ -10,8 +10,8 @@ MANIFESTS := shared/pyproject.toml $(wildcard services/*/pyproject.toml) scripts
 demo: setup ## Train the demo model end to end through real services (first run: installs, about 10 min)
 	$(BIN)/plaudit demo $(ARGS)
 
-test: setup ## Install what the tests need and run the whole suite
-	$(BIN)/python -m pytest $(ARGS)
+test: setup ## Install what the tests need and run the whole suite; ARGS narrows it
+	BIN=$(BIN) scripts/test.sh $(ARGS)
 
 setup: .venv/.current .venv-rollout/.current ## Make .venv (all but vLLM) and .venv-rollout (vLLM)
 
