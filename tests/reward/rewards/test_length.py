@@ -1,6 +1,5 @@
-"""Length and repetition at their edges."""
+"""`length` at its edges."""
 
-import time
 from typing import Any
 
 import pytest
@@ -29,22 +28,3 @@ async def test_all_equal_and_none_correct(score: Any, group: Any) -> None:
 async def test_the_unit_is_the_one_asked_for(score: Any, group: Any, unit: str) -> None:
     values = await score("length", group("4", "It is 4", tokens=[9, 3], **FOUR), unit=unit)
     assert values == ([-0.5, 0.5] if unit == "tokens" else [0.5, -0.5])
-
-
-@pytest.mark.parametrize(
-    ("size", "text", "value"),
-    [(1, "a a a a", -0.75), (4, "a a a a", 0.0), (2, "a  a\n\ta A", -2 / 3), (64, "a " * 64, 0.0)],
-)
-async def test_repetition_counts_ngrams_of_words(
-    score: Any, group: Any, size: int, text: str, value: float
-) -> None:
-    [found] = await score("repetition", group(text), ngram_size=size)
-    assert found == pytest.approx(value)
-    assert str(found) != "-0.0"
-
-
-async def test_repetition_of_a_huge_text_is_quick(score: Any, group: Any) -> None:
-    started = time.perf_counter()
-    [value] = await score("repetition", group("la " * 300_000))
-    assert value == pytest.approx(-1.0, abs=1e-4)
-    assert time.perf_counter() - started < 2

@@ -1,15 +1,14 @@
 """Length: among right answers, the shorter the better."""
 
-from typing import Literal
-
 from plaudit.schemas.common import Contract
-from plaudit.schemas.reward import Answer, RewardGroup
+from plaudit.schemas.reward import RewardGroup
+from plaudit_reward.lengths import Unit, lengths_of
 from plaudit_reward.reward import Context, Missing, Score, Vector, reward
 from plaudit_reward.rewards.accuracy import accuracy
 
 
 class LengthParams(Contract):
-    unit: Literal["tokens", "characters"] = "tokens"
+    unit: Unit = "tokens"
     """What a completion's length is counted in."""
 
 
@@ -34,20 +33,15 @@ async def length(group: RewardGroup, params: LengthParams, context: Context) -> 
 
     Right means that the reward `accuracy` gives 1.0; null where that is null.
     """
-    lengths = [_length(completion, params.unit) for completion in group.completions]
-    known = [one for one in lengths if one is not None]
-    if len(known) < len(lengths):
-        return [Missing("completions.num_tokens is missing")] * len(lengths)
+    lengths = lengths_of(group, params.unit)
+    if isinstance(lengths, Missing):
+        return [lengths] * len(group.completions)
     correct = await context.score(accuracy)
-    low, high = min(known), max(known)
+    low, high = min(lengths), max(lengths)
     return [
         right if isinstance(right, Missing) else _value(one, low, high, right == 1.0)
-        for one, right in zip(known, correct, strict=True)
+        for one, right in zip(lengths, correct, strict=True)
     ]
-
-
-def _length(completion: Answer, unit: str) -> int | None:
-    return completion.num_tokens if unit == "tokens" else len(completion.text)
 
 
 def _value(length: int, low: int, high: int, correct: bool) -> float:
