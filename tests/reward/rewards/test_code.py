@@ -1,4 +1,4 @@
-"""The reward `code`: whole outputs, every test, and never a 0 for a sandbox that is away."""
+"""`code` and `binary_code`: whole outputs, every test, never a 0 for a sandbox that is away."""
 
 from typing import Any
 
@@ -8,9 +8,10 @@ import pytest
 from plaudit.client import ClientOptions, SandboxClient
 from plaudit.schemas.reward import RewardSpec, ScoreRequest
 from plaudit.testing import free_port
+from plaudit_reward.programs import last_block
 from plaudit_reward.registry import load_registry
-from plaudit_reward.rewards.code import last_block, normalised
 from plaudit_reward.scoring import Resources, Scorer
+from plaudit_reward.stdio import normalised
 
 RUNS = "plaudit_sandbox_runs_total{"
 
@@ -68,6 +69,25 @@ async def test_equal_programs_and_inputs_are_run_once(
     values = await score("code", group(*[block("print(0)")] * 20, tests=tests))
     assert values == [pytest.approx(2 / 3)] * 20
     assert num_runs(sandbox_url) - before == 2
+
+
+async def test_binary_is_all_tests_or_nothing(score: Any, group: Any) -> None:
+    tests = [{"stdin": f"{n}\n", "stdout": f"{n}\n"} for n in range(101)]
+    texts = block("print(input())"), block("print(input().replace('100', ''))"), "no code"
+    assert await score("code", group(*texts, tests=tests)) == [1.0, pytest.approx(100 / 101), 0.0]
+    assert await score("binary_code", group(*texts, tests=tests)) == [1.0, 0.0, 0.0]
+
+
+async def test_binary_and_fraction_share_their_runs(
+    sandbox: SandboxClient, group: Any, sandbox_url: str
+) -> None:
+    scorer = Scorer(load_registry(), "code", Resources(sandbox=sandbox), 2**20)
+    specs = [RewardSpec(name=name) for name in ("code", "binary_code")]
+    asked = group(block("print(input())"), tests=[{"stdin": "1", "stdout": "1"}])
+    before = num_runs(sandbox_url)
+    found = await scorer.score(ScoreRequest(groups=[asked], rewards=specs))
+    assert found.groups[0] == {"code": [1.0], "binary_code": [1.0]}
+    assert num_runs(sandbox_url) - before == 1
 
 
 @pytest.mark.parametrize(
