@@ -7,6 +7,7 @@ from typing import Any
 
 from plaudit_reward.registry import load_registry
 from plaudit_reward.reward import Reward
+from plaudit_reward.rewards import tag_count
 from plaudit_reward.settings import RewardSettings
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -22,6 +23,7 @@ async def test_the_example_of_a_reward_works(tmp_path: Path) -> None:
     spec.loader.exec_module(module)
     found = module.tag_count
     assert isinstance(found, Reward)
+    assert file.read_text() == Path(tag_count.__file__).read_text()
     for vector in found.vectors:
         assert await found(vector.group(), found.params(), None) == list(vector.expected)  # type: ignore[arg-type]
 

@@ -13,8 +13,10 @@ from plaudit_reward.wire import Plan, PlannedGroup, PlannedReward, PoolScores, j
 
 CODE = ["binary_code", "code", "codeforces", "ioi_code"]
 RULES = [
-    "accuracy", "cosine", "efficient", "format", "lcpo_exact", "lcpo_max", "length", "repetition",
-    "soft_overlong",
+    "accuracy", "choice", "code_format", "correctness", "cosine", "efficient", "exact_match",
+    "extractive_match", "format", "int", "lcpo_exact", "lcpo_max", "length", "pure_accuracy",
+    "reasoning_steps", "repetition", "soft_format", "soft_overlong", "strict_format", "tag_count",
+    "xml_count",
 ]  # fmt: skip
 SPECS = [
     (RewardSpec(name="acuracy"), "rewards.0.name = 'acuracy': unknown; did you mean `accuracy`?"),
@@ -61,6 +63,8 @@ async def test_a_reward_is_a_function_with_a_docstring() -> None:
         return [float(one.text.count(params.mark)) for one in group.completions]
 
     assert (shout.name, shout.pool, shout.params) == ("shout", "rules", ShoutParams)
+    named = reward(source="this test", vectors=[], name="float")(shout.function)
+    assert (named.name, named.function) == ("float", shout.function)
     assert shout.description == "How often the mark occurs."
     with pytest.raises(TypeError, match="docstring"):
 

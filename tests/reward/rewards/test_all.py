@@ -50,7 +50,10 @@ async def test_strange_texts_get_a_value_or_a_reason(score: Any, name: str, text
     assert all(isinstance(value, float) or (isinstance(value, str) and value) for value in values)
 
 
-@pytest.mark.parametrize("name", ["accuracy", "code", "length"])
+@pytest.mark.parametrize(
+    "name",
+    ["accuracy", "choice", "code", "correctness", "exact_match", "extractive_match", "length"],
+)
 async def test_a_missing_reference_is_null_with_that_reason(
     score: Any, group: Any, name: str
 ) -> None:

@@ -90,12 +90,12 @@ class Reward:
 
 
 def reward(
-    *, source: str, vectors: Sequence[Vector], pool: Pool = "rules"
+    *, source: str, vectors: Sequence[Vector], pool: Pool = "rules", name: str | None = None
 ) -> Callable[[Function], Reward]:
     """Make a reward of `function(group, params, context)`, plain or async.
 
-    Its name is the reward's name, its docstring the description, and the annotation of `params`
-    the model of its parameters. A test checks every one of `vectors`.
+    Its name is the reward's name unless `name` gives another, its docstring the description, and
+    the annotation of `params` the model of its parameters. A test checks every one of `vectors`.
     """
 
     def decorate(function: Function) -> Reward:
@@ -103,7 +103,7 @@ def reward(
         if not description:
             raise TypeError(f"reward {function.__name__} needs a docstring: it is its description")
         return Reward(
-            name=function.__name__,
+            name=name or function.__name__,
             pool=pool,
             description=description,
             source=source,

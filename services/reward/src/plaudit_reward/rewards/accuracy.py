@@ -4,6 +4,7 @@ from typing import Literal
 
 from plaudit.schemas.common import Contract
 from plaudit.schemas.reward import RewardGroup
+from plaudit_reward.reference import answer_of
 from plaudit_reward.reward import Context, Missing, Score, Vector, reward
 
 
@@ -30,10 +31,8 @@ async def accuracy(group: RewardGroup, params: AccuracyParams, context: Context)
     Null: the reference is missing or cannot be parsed, or the answer cannot be decided within
     its time and memory (10^{10^{10}}), which says nothing about its truth.
     """
-    gold = group.reference.get("answer")
-    if isinstance(gold, int | float) and not isinstance(gold, bool):
-        gold = str(gold)
-    if not isinstance(gold, str) or not gold.strip():
-        return [Missing("reference.answer is missing")] * len(group.completions)
+    gold = answer_of(group)
+    if isinstance(gold, Missing):
+        return [gold] * len(group.completions)
     texts = [completion.text for completion in group.completions]
     return await context.verify(gold, texts, params.extract)

@@ -1,6 +1,7 @@
 """Format: thinking, then the answer, in tags."""
 
 from plaudit.schemas.reward import RewardGroup
+from plaudit_reward.layout import answer_part
 from plaudit_reward.reward import Context, NoParams, Score, Vector, reward
 
 _OPENING = "<think>\n"
@@ -29,9 +30,4 @@ def format(group: RewardGroup, params: NoParams, context: Context) -> list[Score
 
 
 def _is_formatted(text: str) -> bool:
-    """In linear time; backtracking over the regular expression is quadratic in hostile text."""
-    text = text.removesuffix("\n")
-    if not text.startswith(_OPENING) or not text.endswith(_CLOSING):
-        return False
-    middle = text.find(_MIDDLE, len(_OPENING))
-    return 0 <= middle <= len(text) - len(_CLOSING) - len(_MIDDLE)
+    return answer_part(text.removesuffix("\n"), _OPENING, _MIDDLE, _CLOSING) is not None
