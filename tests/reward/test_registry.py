@@ -16,7 +16,7 @@ RULES = [
     "accuracy", "choice", "code_format", "correctness", "cosine", "efficient", "exact_match",
     "extractive_match", "format", "int", "lcpo_exact", "lcpo_max", "length", "pure_accuracy",
     "reasoning_steps", "repetition", "soft_format", "soft_overlong", "strict_format", "tag_count",
-    "xml_count",
+    "voting", "xml_count",
 ]  # fmt: skip
 SPECS = [
     (RewardSpec(name="acuracy"), "rewards.0.name = 'acuracy': unknown; did you mean `accuracy`?"),
