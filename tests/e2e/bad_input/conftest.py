@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from plaudit.testing import running
+from plaudit.testing import free_ports, pids_with, running
 from plaudit_reward.app import build_app as reward_app
 from plaudit_reward.settings import RewardSettings
 from plaudit_rollout.app import make_app as rollout_app
@@ -81,26 +80,11 @@ class Command:
 
     def processes(self) -> list[int]:
         """Everything that this command started, found by its environment."""
-        mark = f"PLAUDIT_STATE_DIR={self.env['PLAUDIT_STATE_DIR']}".encode()
-        marked = f"TEST_DIRECTORY={self.directory}".encode()
-        found = []
-        for path in Path("/proc").glob("[0-9]*/environ"):
-            try:
-                if {mark, marked} & set(path.read_bytes().split(b"\0")):
-                    found.append(int(path.parent.name))
-            except OSError:
-                continue
-        return found
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [int(one.getsockname()[1]) for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+        own = {
+            "PLAUDIT_STATE_DIR": self.env["PLAUDIT_STATE_DIR"],
+            "TEST_DIRECTORY": str(self.directory),
+        }
+        return pids_with(**own)
 
 
 def rows(*records: dict[str, Any]) -> str:

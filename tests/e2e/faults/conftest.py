@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from plaudit.schemas.run import RunStatus
-from plaudit.testing import free_port
+from plaudit.testing import free_ports
 
 ROOT = Path(__file__).parents[3]
 ROLLOUT_PYTHON = ROOT / ".venv-rollout" / "bin" / "python"
@@ -28,11 +28,12 @@ class LiveRun:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.path = directory / "run"
-        self.ports = {service: free_port() for service in SERVICES}
+        engine_port, *ports = free_ports(1 + len(SERVICES))
+        self.ports = dict(zip(SERVICES, ports, strict=True))
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("PLAUDIT_")}
         self.env |= {f"PLAUDIT_{s.upper()}_PORT": str(p) for s, p in self.ports.items()}
         self.env |= {
-            "PLAUDIT_ROLLOUT_ENGINE_PORT": str(free_port()),
+            "PLAUDIT_ROLLOUT_ENGINE_PORT": str(engine_port),
             "PLAUDIT_ROLLOUT_PYTHON": str(ROLLOUT_PYTHON),
             "PLAUDIT_STATE_DIR": str(directory / "state"),
         }

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -11,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from plaudit.testing import free_ports, pids_with
 
 ROOT = Path(__file__).parents[3]
 SERVICES = ("rollout", "reward", "judge", "sandbox", "trainer")
@@ -57,26 +58,11 @@ class Installation:
 
     def processes(self) -> list[int]:
         """Everything that runs from this installation, the command itself included."""
-        found = []
-        for path in Path("/proc").glob("[0-9]*/environ"):
-            try:
-                mine = f"PLAUDIT_STATE_DIR={self.env['PLAUDIT_STATE_DIR']}".encode()
-                marked = f"TEST_INSTALLATION={self.directory}".encode()
-                if {mine, marked} & set(path.read_bytes().split(b"\0")):
-                    found.append(int(path.parent.name))
-            except OSError:
-                continue
-        return found
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [int(one.getsockname()[1]) for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+        own = {
+            "PLAUDIT_STATE_DIR": self.env["PLAUDIT_STATE_DIR"],
+            "TEST_INSTALLATION": str(self.directory),
+        }
+        return pids_with(**own)
 
 
 @pytest.fixture

@@ -29,8 +29,8 @@ from plaudit.service import (
     json_response,
     read_model,
 )
+from plaudit.service.redis import connect
 from plaudit_judge.desk import Desk
-from plaudit_judge.redis_client import connect
 from plaudit_judge.settings import JudgeSettings
 
 _MARGIN_S = 5.0

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from plaudit.errors import DeadlineExceeded, PlauditError, Rejected
 from plaudit.queue import FailJob, Lease, Worker, WorkQueue
 from plaudit.schemas.judge import PairwiseRequest, PairwiseResponse, TournamentResponse
+from plaudit.service.redis import connect
 from plaudit_judge.jobs import Failure, Request, decode_job
 from plaudit_judge.judges.base import Judge
 from plaudit_judge.judges.make import make_judge
 from plaudit_judge.pairwise import Bench, judge_pair
-from plaudit_judge.redis_client import connect
 from plaudit_judge.rubric import Rubric, load_rubrics
 from plaudit_judge.settings import JudgeSettings, queue_name
 from plaudit_judge.tournament import run_tournament

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
-from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
 
 from plaudit.errors import Unavailable
@@ -22,20 +21,13 @@ from plaudit.service import (
     json_response,
     read_model,
 )
+from plaudit.service.redis import connect
 from plaudit_reward.desk import Desk
 from plaudit_reward.settings import RewardSettings
 
-_MAX_CONNECTIONS = 32
-_WAIT_S = 10.0
-
 
 def build_app(settings: RewardSettings) -> FastAPI:
-    # why: calls beyond so many wait for their turn; the default pool refuses them.
-    redis: Redis = Redis.from_pool(
-        BlockingConnectionPool.from_url(
-            settings.redis_url, max_connections=_MAX_CONNECTIONS, timeout=_WAIT_S
-        )
-    )
+    redis = connect(settings.redis_url)
     desk = Desk(settings, redis)
 
     @asynccontextmanager

@@ -1,22 +1,9 @@
-"""Ending tasks for certain."""
+"""Waiting for events, and how long tasks may take to end."""
 
 import asyncio
-from collections.abc import Iterable
-from typing import Any
 
-_AGAIN_S = 1.0
-
-
-async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Cancels until all have ended; what they raise stays in them.
-
-    Once is not enough: redis-py loses a cancellation that meets it while it connects.
-    """
-    pending = {task for task in tasks if not task.done()}
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=_AGAIN_S)
+CLEAN_UP_S = 1.0
+"""Then they are cancelled again."""
 
 
 async def first_of(*events: asyncio.Event) -> None:

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, suppress
 
 from plaudit.errors import Unavailable
 from plaudit.queue import Lease, Worker, WorkQueue
+from plaudit.tasks import end
 from plaudit_rollout.board import Board
 from plaudit_rollout.engine.client import EngineClient
 from plaudit_rollout.generation.generator import Generator
@@ -16,7 +17,7 @@ from plaudit_rollout.policy.follower import Follower
 from plaudit_rollout.policy.weights import Weights
 from plaudit_rollout.redis_client import connect
 from plaudit_rollout.settings import QUEUE_NAME, RolloutSettings
-from plaudit_rollout.tasks import end, first_of
+from plaudit_rollout.tasks import CLEAN_UP_S, first_of
 
 _SWEEP_S = 5.0
 _MAX_DEAD = 1000
@@ -67,7 +68,7 @@ async def _generate_beside(
     finally:
         ended.set()
         await asyncio.wait({generating})
-        await end(tasks)
+        await end(tasks, again_s=CLEAN_UP_S)
     for task in (generating, *helpers):
         if not task.cancelled():
             task.result()

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from plaudit.errors import Corrupt, Unavailable
 from plaudit.schemas.policy import PolicyAnnouncement
+from plaudit.tasks import end
 from plaudit.telemetry import get_logger
 from plaudit_rollout.engine.client import EngineClient, EngineFailed, EngineLost
 from plaudit_rollout.metrics import ENGINE_UP, LOADS, POLICY_VERSION, REFUSALS
@@ -19,7 +20,7 @@ from plaudit_rollout.policy.manifest import verify
 from plaudit_rollout.policy.presence import Presence, ReplicaState
 from plaudit_rollout.policy.weights import Epoch, Weights
 from plaudit_rollout.settings import RolloutSettings
-from plaudit_rollout.tasks import end
+from plaudit_rollout.tasks import CLEAN_UP_S
 
 _WAITING_LOG_S = 10.0
 
@@ -64,7 +65,7 @@ class Follower:
                 await self._step()
                 await self._rest()
         finally:
-            await end(helpers)
+            await end(helpers, again_s=CLEAN_UP_S)
             with suppress(Unavailable):
                 await self._board.leave(self._settings.replica_name)
 

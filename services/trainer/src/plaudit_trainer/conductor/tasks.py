@@ -1,10 +1,11 @@
-"""Running loops beside a main task, and ending them for certain."""
+"""Running loops beside a main task."""
 
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any
 
 from plaudit.errors import PlauditError
+from plaudit.tasks import end
 
 _AGAIN_S = 0.1
 
@@ -19,7 +20,7 @@ async def run_beside(
     try:
         await _first_end(first, tasks)
     finally:
-        await end(tasks)
+        await end(tasks, again_s=_AGAIN_S)
     try:
         for task in tasks:
             if not task.cancelled():
@@ -35,24 +36,6 @@ async def _first_end(main: asyncio.Task[None], tasks: Collection[asyncio.Task[No
         ended, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
         if any(task.cancelled() or task.exception() is not None for task in ended):
             return
-
-
-async def end(tasks: Collection[asyncio.Task[Any]]) -> None:
-    """Cancels until all have ended, and does so even if it is cancelled itself meanwhile.
-
-    Once is not enough: redis-py loses a cancellation that meets it while it connects. A task
-    group would then wait for ever.
-    """
-    cancellation: asyncio.CancelledError | None = None
-    while pending := {task for task in tasks if not task.done()}:
-        for task in pending:
-            task.cancel()
-        try:
-            await asyncio.wait(pending, timeout=_AGAIN_S)
-        except asyncio.CancelledError as again:
-            cancellation = again
-    if cancellation is not None:
-        raise cancellation
 
 
 def _innermost(group: BaseExceptionGroup[PlauditError]) -> PlauditError:

@@ -7,6 +7,6 @@ _WAIT_S = 10.0
 
 
 def connect(url: str) -> Redis:
-    """A client that closes its pool with itself."""
+    """A client that closes its pool with itself. The default pool refuses a 101st call at once."""
     pool = BlockingConnectionPool.from_url(url, max_connections=_MAX_CONNECTIONS, timeout=_WAIT_S)
     return Redis.from_pool(pool)
