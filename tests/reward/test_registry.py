@@ -11,7 +11,7 @@ from plaudit_reward.registry import load_registry
 from plaudit_reward.reward import Context, Missing, NoParams, Pool, Score, Vector, reward
 from plaudit_reward.wire import Plan, PlannedGroup, PlannedReward, PoolScores, join
 
-CODE = ["binary_code", "code", "codeforces", "ioi_code"]
+CODE = ["binary_code", "code", "codeforces", "ioi_code", "unit_tests"]
 RULES = [
     "accuracy", "choice", "code_format", "correctness", "cosine", "efficient", "exact_match",
     "extractive_match", "format", "int", "lcpo_exact", "lcpo_max", "length", "pure_accuracy",
