@@ -61,6 +61,19 @@ async def test_a_host_that_does_not_exist_is_unavailable_too() -> None:
             await client.rewards()
 
 
+async def test_a_large_body_arrives_whole_each_time_and_without_a_warning(
+    scripted: Scripted,
+) -> None:
+    pair = PairwiseRequest(prompt=[], a="x" * 3 * 2**20, b="y")
+    async with (
+        scripted(problem(503), reply(200, LIST)) as raw,
+        JudgeClient(raw.url, FAST) as client,
+    ):
+        await client.post("/v1/pairwise", pair, JudgeList)
+    bodies = [request.partition(b"\r\n\r\n")[2] for request in raw.requests]
+    assert bodies == [pair.model_dump_json().encode()] * 2
+
+
 @pytest.mark.parametrize("url", ["", "127.0.0.1:8102", "ftp://x", "http://", "redis://:pw@h"])
 def test_what_is_no_url_is_a_config_error_that_shows_no_password(url: str) -> None:
     with pytest.raises(ConfigError, match="reward_url") as caught:

@@ -1,6 +1,7 @@
 """One HTTP client under all others: one retry layer, one deadline, bounded answers."""
 
 import asyncio
+import io
 import os
 import re
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ from plaudit.telemetry.trace import current_request_id, current_traceparent
 
 DNS_CACHE_S = 10
 HEALTH_TIMEOUT_S = 2.0
+LARGE_BODY_BYTES = 2**20
 IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,256}")
 
 M = TypeVar("M", bound=BaseModel)
@@ -157,7 +159,12 @@ class HttpClient:
         url = self.base_url + path
         try:
             async with self._session.request(
-                method, url, params=params, headers=headers, data=content, allow_redirects=False
+                method,
+                url,
+                params=params,
+                headers=headers,
+                data=_in_pieces(content),
+                allow_redirects=False,
             ) as response:
                 return response.status, response.headers, await self._read(response)
         except aiohttp.ClientError as error:
@@ -241,6 +248,13 @@ class HttpClient:
         return Unavailable(
             f"{self.peer} does not speak HTTP as expected: {type(error).__name__}: {text}"
         )
+
+
+def _in_pieces(content: bytes | None) -> bytes | io.BytesIO | None:
+    """aiohttp writes bytes in one go, and warns of those that hold the event loop up."""
+    if content is None or len(content) <= LARGE_BODY_BYTES:
+        return content
+    return io.BytesIO(content)
 
 
 def checked_url(url: str, service: str) -> str:
