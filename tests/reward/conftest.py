@@ -18,6 +18,7 @@ from plaudit_reward.reward import Pool
 from plaudit_reward.scoring import Resources, Scorer
 from plaudit_reward.verifier.pool import VerifierLimits, VerifierPool
 from plaudit_reward.verifier.verifier import Verifier
+from plaudit_reward.wire import Value
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ async def score(registry: Registry, pool: VerifierPool, sandbox: SandboxClient) 
     """`await score("length", group, unit="characters")`, as the workers do it."""
     verifier, places = Verifier(pool), asyncio.Semaphore(8)
 
-    async def call(name: str, group: RewardGroup, **params: Any) -> list[float | str]:
+    async def call(name: str, group: RewardGroup, **params: Any) -> list[Value]:
         resources = Resources(verifier, sandbox, places)
         scorer = Scorer(registry, registry.rewards[name].pool, resources, 2**20)
         spec = RewardSpec(name=name, params=params)

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from plaudit.testing import redis_process
 from plaudit_reward import partial
 from plaudit_reward.partial import Partials
-from plaudit_reward.wire import Found
+from plaudit_reward.wire import Found, Value
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ async def fill(found: Found, release: asyncio.Event) -> str:
     return "done"
 
 
-async def until_shown(partials: Partials, job_id: str) -> list[dict[str, list[float | str]]]:
+async def until_shown(partials: Partials, job_id: str) -> list[dict[str, list[Value]]]:
     async with asyncio.timeout(10):
         while (shown := await partials.get(job_id)) is None:
             await asyncio.sleep(0.01)

@@ -15,8 +15,8 @@ CODE = ["binary_code", "code", "codeforces", "ioi_code", "unit_tests"]
 RULES = [
     "accuracy", "choice", "code_format", "correctness", "cosine", "efficient", "exact_match",
     "extractive_match", "format", "int", "lcpo_exact", "lcpo_max", "length", "pure_accuracy",
-    "reasoning_steps", "repetition", "soft_format", "soft_overlong", "strict_format", "tag_count",
-    "voting", "xml_count",
+    "reasoning_steps", "repetition", "repetition_dense", "soft_format", "soft_overlong",
+    "strict_format", "tag_count", "voting", "xml_count",
 ]  # fmt: skip
 SPECS = [
     (RewardSpec(name="acuracy"), "rewards.0.name = 'acuracy': unknown; did you mean `accuracy`?"),

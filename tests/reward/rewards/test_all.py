@@ -7,6 +7,7 @@ import pytest
 
 from plaudit.schemas.reward import Answer, RewardGroup
 from plaudit_reward.registry import load_registry
+from plaudit_reward.wire import TokenValues
 
 NAMES = sorted(load_registry().rewards)
 
@@ -17,8 +18,12 @@ async def test_gives_the_published_values(score: Any, name: str) -> None:
     assert vectors, "a reward needs at least one vector"
     for vector in vectors:
         values = await score(name, vector.group(), **vector.params)
-        found = [None if isinstance(value, str) else pytest.approx(value) for value in values]
+        found = [
+            None if isinstance(value, str) else pytest.approx(_number(value)) for value in values
+        ]
         assert list(vector.expected) == found, vector
+        tokens = [value.tokens for value in values if isinstance(value, TokenValues)]
+        assert tokens == [pytest.approx(list(one)) for one in vector.expected_tokens]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -47,7 +52,7 @@ async def test_strange_texts_get_a_value_or_a_reason(score: Any, name: str, text
     )
     values = await score(name, group)
     assert len(values) == 2
-    assert all(isinstance(value, float) or (isinstance(value, str) and value) for value in values)
+    assert all(value for value in values if not isinstance(value, float))
 
 
 @pytest.mark.parametrize(
@@ -79,4 +84,9 @@ async def test_a_reference_that_is_none_is_missing(score: Any, group: Any, answe
 
 
 def _answer(text: str) -> Any:
-    return Answer.model_construct(text=text, num_tokens=5, finish_reason="stop")
+    tokens = [7] * 5
+    return Answer.model_construct(text=text, num_tokens=5, token_ids=tokens, finish_reason="stop")
+
+
+def _number(value: float | TokenValues) -> float:
+    return value.value if isinstance(value, TokenValues) else value

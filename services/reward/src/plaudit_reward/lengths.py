@@ -10,7 +10,7 @@ Unit = Literal["tokens", "characters"]
 
 def length_of(completion: Answer, unit: Unit) -> int | Missing:
     """Tokens are those the engine generated; only the trainer knows how many there were."""
-    length = len(completion.text) if unit == "characters" else completion.num_tokens
+    length = len(completion.text) if unit == "characters" else completion.length_tokens()
     return Missing("completions.num_tokens is missing") if length is None else length
 
 

@@ -4,9 +4,10 @@ A reward is one file in `plaudit_reward/rewards/`; docs/adding-a-reward.md shows
 """
 
 import inspect
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, get_type_hints
+from typing import Any, Literal, Protocol, TypeVar, get_type_hints
 
 from plaudit.schemas.common import Contract
 from plaudit.schemas.reward import Answer, RewardGroup
@@ -23,7 +24,23 @@ class Missing:
     retryable: bool = False
 
 
-Score = float | Missing
+@dataclass(frozen=True, slots=True)
+class PerToken:
+    """One value for each token of the completion, in the order of its `token_ids`.
+
+    `value` is what the completion as a whole gets; the sum of the tokens' when None.
+    """
+
+    tokens: tuple[float, ...]
+    value: float | None = None
+
+    def total(self) -> float:
+        return math.fsum(self.tokens) if self.value is None else self.value
+
+
+Score = float | PerToken | Missing
+
+T = TypeVar("T")
 
 
 class NoParams(Contract):
@@ -45,6 +62,10 @@ class Context(Protocol):
         """Run a program in the sandbox. Raises PlauditError when the sandbox cannot."""
         ...
 
+    def use(self, kind: type[T]) -> T:
+        """What this pool's worker has opened under this type. Raises Unavailable if nothing."""
+        ...
+
 
 Function = Callable[[RewardGroup, Any, Context], Sequence[Score] | Awaitable[Sequence[Score]]]
 
@@ -58,11 +79,17 @@ class Vector:
     reference: dict[str, Any] = field(default_factory=dict)
     params: dict[str, Any] = field(default_factory=dict)
     num_tokens: Sequence[int | None] = ()
+    token_ids: Sequence[Sequence[int]] = ()
+    expected_tokens: Sequence[Sequence[float]] = ()
+    """Of a reward per token, in which case `expected` is each completion's as a whole."""
 
     def group(self) -> RewardGroup:
-        tokens = self.num_tokens or [None] * len(self.texts)
-        pairs = zip(self.texts, tokens, strict=True)
-        completions = [Answer(text=text, num_tokens=count) for text, count in pairs]
+        counts = self.num_tokens or [None] * len(self.texts)
+        tokens: Sequence[Sequence[int] | None] = self.token_ids or [None] * len(self.texts)
+        completions = [
+            Answer(text=text, num_tokens=count, token_ids=None if ids is None else list(ids))
+            for text, count, ids in zip(self.texts, counts, tokens, strict=True)
+        ]
         return RewardGroup(
             group_id="vector", prompt=[], completions=completions, reference=self.reference
         )

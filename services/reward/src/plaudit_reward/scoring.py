@@ -3,20 +3,23 @@
 import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from plaudit.client import SandboxClient
 from plaudit.errors import Unavailable
 from plaudit.schemas.common import Contract
-from plaudit.schemas.reward import RewardGroup, ScoreRequest
+from plaudit.schemas.reward import Answer, RewardGroup, ScoreRequest
 from plaudit.schemas.sandbox import RunRequest, RunResult
 from plaudit.telemetry import get_logger
 from plaudit_reward.metrics import SCORES, SECONDS
 from plaudit_reward.registry import Chosen, Registry
-from plaudit_reward.reward import Missing, Pool, Reward, Score
+from plaudit_reward.reward import Missing, PerToken, Pool, Reward, Score
 from plaudit_reward.verifier.verifier import Verifier
 from plaudit_reward.wire import Found, PoolScores
+
+T = TypeVar("T")
 
 log = get_logger(__name__)
 
@@ -28,6 +31,8 @@ class Resources:
     verifier: Verifier | None = None
     sandbox: SandboxClient | None = None
     sandbox_places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+    others: Mapping[type, object] = field(default_factory=dict)
+    """What `Context.use` hands out, by type."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,12 @@ class GroupContext:
             raise Unavailable("This pool has no sandbox; put the reward into the pool `code`.")
         async with self.resources.sandbox_places:
             return await self.resources.sandbox.run(request)
+
+    def use(self, kind: type[T]) -> T:
+        found = self.resources.others.get(kind)
+        if not isinstance(found, kind):
+            raise Unavailable(f"This pool has no {kind.__name__}; put the reward into another.")
+        return found
 
 
 @dataclass(frozen=True)
@@ -101,7 +112,14 @@ class Scorer:
     async def _values(self, chosen: Chosen, context: GroupContext) -> list[Score]:
         name, started_s = chosen.reward.name, time.perf_counter()
         try:
-            scores = [_finite(score) for score in await context.score(chosen.reward, chosen.params)]
+            scores = [
+                _checked(score, answer)
+                for score, answer in zip(
+                    await context.score(chosen.reward, chosen.params),
+                    context.group.completions,
+                    strict=True,
+                )
+            ]
         except Exception as error:  # why: a reward's bug costs its own values, not the others'
             log.exception("reward_failed", reward=name)
             reason = f"the reward failed: {type(error).__name__}: {str(error)[:500]}"
@@ -113,7 +131,16 @@ class Scorer:
         return scores
 
 
-def _finite(score: Score) -> Score:
-    if isinstance(score, Missing) or math.isfinite(score):
+def _checked(score: Score, answer: Answer) -> Score:
+    """A number that is none, or an array that does not fit the tokens, is a bug of the reward."""
+    if isinstance(score, Missing):
         return score
-    return Missing(f"the reward gave {score}")
+    values = (*score.tokens, score.total()) if isinstance(score, PerToken) else (score,)
+    wrong = next((value for value in values if not math.isfinite(value)), None)
+    if wrong is not None:
+        return Missing(f"the reward gave {wrong}")
+    if isinstance(score, PerToken) and len(score.tokens) != answer.length_tokens():
+        return Missing(
+            f"the reward gave {len(score.tokens)} values for {answer.length_tokens()} tokens"
+        )
+    return score

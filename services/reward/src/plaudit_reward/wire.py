@@ -4,9 +4,17 @@ from collections.abc import Mapping, Sequence
 
 from plaudit.schemas.common import Contract
 from plaudit.schemas.reward import CompletionScore, GroupScore, ScoreResponse
-from plaudit_reward.reward import Missing, Pool, Score
+from plaudit_reward.reward import Missing, PerToken, Pool, Score
 
-Value = float | str
+
+class TokenValues(Contract):
+    """A value for each token, and the completion's as a whole."""
+
+    tokens: list[float]
+    value: float
+
+
+Value = float | TokenValues | str
 """A value, or the reason why there is none."""
 Found = list[dict[str, list[Score]]]
 """Per group, the rewards that have been computed so far."""
@@ -97,14 +105,29 @@ def _join_group(
 def _join_completion(
     rewards: Sequence[PlannedReward], values: Mapping[str, Value]
 ) -> CompletionScore:
-    numbers = {name: value for name, value in values.items() if not isinstance(value, str)}
+    numbers = {name: _number(value) for name, value in values.items() if not isinstance(value, str)}
     total = sum(one.weight * numbers[one.name] for one in rewards if one.name in numbers)
     return CompletionScore.model_construct(
         total=float(total) if numbers else None,
         rewards={name: numbers.get(name) for name in values},
         errors={name: value for name, value in values.items() if isinstance(value, str)},
+        token_rewards={
+            name: value.tokens for name, value in values.items() if isinstance(value, TokenValues)
+        },
     )
 
 
+def _number(value: float | TokenValues) -> float:
+    return value.value if isinstance(value, TokenValues) else value
+
+
 def _values(scores: Sequence[Score]) -> list[Value]:
-    return [score.reason if isinstance(score, Missing) else float(score) for score in scores]
+    return [_value(score) for score in scores]
+
+
+def _value(score: Score) -> Value:
+    if isinstance(score, Missing):
+        return score.reason
+    if isinstance(score, PerToken):
+        return TokenValues.model_construct(tokens=list(score.tokens), value=score.total())
+    return float(score)

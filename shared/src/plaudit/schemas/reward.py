@@ -1,8 +1,8 @@
 """Contracts of the reward service. A reward that could not be computed is null, never 0."""
 
-from typing import Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from plaudit.schemas.common import Contract, FinishReason, Lane, Message
 
@@ -12,7 +12,20 @@ class Answer(Contract):
 
     text: str
     num_tokens: int | None = Field(default=None, ge=0)
+    token_ids: list[Annotated[int, Field(ge=0)]] | None = Field(default=None, max_length=2**20)
+    """The policy's tokens of `text`; only rewards per token need them."""
     finish_reason: FinishReason = "stop"
+
+    @model_validator(mode="after")
+    def counts_agree(self) -> Self:
+        if None not in (self.num_tokens, self.token_ids) and self.num_tokens != len(
+            self.token_ids or []
+        ):
+            raise ValueError("num_tokens is not the number of token_ids; leave num_tokens out")
+        return self
+
+    def length_tokens(self) -> int | None:
+        return self.num_tokens if self.token_ids is None else len(self.token_ids)
 
 
 class RewardGroup(Contract):
@@ -40,6 +53,9 @@ class CompletionScore(Contract):
     rewards: dict[str, float | None]
     errors: dict[str, str] = {}
     """Why a reward is null, by reward name."""
+    token_rewards: dict[str, list[float]] = {}
+    """Of each reward per token: one value for each of the completion's `token_ids`, in their order
+    and not weighed. `rewards` has what the completion as a whole gets."""
 
 
 class GroupScore(Contract):

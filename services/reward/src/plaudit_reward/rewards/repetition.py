@@ -9,6 +9,7 @@ from pydantic import Field
 
 from plaudit.schemas.common import Contract
 from plaudit.schemas.reward import RewardGroup
+from plaudit_reward.ngrams import ngram_ids
 from plaudit_reward.reward import Context, Missing, Score, Vector, reward
 from plaudit_reward.rewards.accuracy import accuracy
 
@@ -76,17 +77,5 @@ def _repeated(words: Sequence[str], size: int) -> float:
 
 
 def _num_unique(words: Sequence[str], size: int) -> int:
-    """Distinct n-grams, in memory that does not grow with `size`: an n-gram is the pair of two
-    shorter ones that overlap or touch, and each pair is replaced by a number.
-    """
-    ids: Sequence[object] = words
-    covered = 1
-    while covered < size:
-        step = min(covered, size - covered)
-        numbers: dict[tuple[object, object], int] = {}
-        pairs = zip(ids, ids[step:], strict=False)
-        ids = [numbers.setdefault(pair, len(numbers)) for pair in pairs]
-        covered += step
-        if len(numbers) == len(ids):  # then longer ones differ, too
-            return len(words) - size + 1
-    return len(set(ids))
+    ids = ngram_ids(words, size)
+    return len(words) - size + 1 if ids is None else len(set(ids))
