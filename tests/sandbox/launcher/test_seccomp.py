@@ -18,13 +18,13 @@ def call(number, *arguments):
     return errno.errorcode[ctypes.get_errno()] if result < 0 else "ok"
 parent = os.getppid()
 kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-seccomp.restrict(single_process={single}, shared_uid={shared})
+seccomp.restrict(single_process={single}, own_signals={own}, shared_uid={shared})
 """
 
 
-def outcome(code: str, *, single: bool = False, shared: bool = False) -> str:
+def outcome(code: str, *, single: bool = False, own: bool = False, shared: bool = False) -> str:
     """What the code prints behind the filter."""
-    code = PRELUDE.format(single=single, shared=shared) + code
+    code = PRELUDE.format(single=single, own=own, shared=shared) + code
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20)
     return done.stdout.strip() or done.stderr
 
@@ -53,10 +53,12 @@ def test_new_namespaces_are_refused_to_a_program_that_may_fork() -> None:
 
 
 @pytest.mark.parametrize("number", [62, 234, 200, 129], ids=["kill", "tgkill", "tkill", "queue"])
-def test_a_single_process_signals_only_itself(number: int) -> None:
-    assert outcome(f"print(call({number}, parent, 0, 0, 0))", single=True) == "EPERM"
-    assert outcome("print(call(62, os.getpid(), 0))", single=True) == "ok"
-    assert outcome("print(call(62, -1, 0), call(62, 0, 0))", single=True) == "EPERM EPERM"
+@pytest.mark.parametrize("single", [True, False])
+def test_without_a_pid_namespace_a_program_signals_only_itself(number: int, single: bool) -> None:
+    code = f"print(call({number}, parent, 0, 0, 0))"
+    assert outcome(code, single=single, own=True) == "EPERM"
+    assert outcome("print(call(62, os.getpid(), 0))", single=single, own=True) == "ok"
+    assert outcome("print(call(62, -1, 0), call(62, 0, 0))", own=True) == "EPERM EPERM"
 
 
 def test_files_of_a_shared_user_keep_their_modes() -> None:

@@ -46,6 +46,7 @@ class Launcher:
             "uid": settings.run_uid,
             "disk_bytes": settings.disk_bytes,
             "max_processes": settings.max_processes,
+            "toolchains": [],
         }
         source = Path(plaudit_sandbox.__file__).parents[1]
         arguments = ["-I", "-S", "-X", "utf8", "-c", _BOOT, json.dumps(options), str(source)]

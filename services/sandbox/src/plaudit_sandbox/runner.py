@@ -13,7 +13,7 @@ from plaudit.telemetry import get_logger
 from plaudit_sandbox.files import check_files
 from plaudit_sandbox.launch import Launcher
 from plaudit_sandbox.metrics import observe_queue, observe_run
-from plaudit_sandbox.protections import check_minimum
+from plaudit_sandbox.protections import check_minimum, tier
 from plaudit_sandbox.settings import SandboxSettings
 
 OVERHEAD_S = 10.0
@@ -103,7 +103,7 @@ class Runner:
             ) from None
         except OSError as error:
             raise Unavailable(f"The sandbox broke the run off: {error}.") from error
-        return _result(answer)
+        return _result(answer, tier(launcher.protections))
 
     async def _running_launcher(self) -> Launcher:
         async with self._starting:
@@ -142,11 +142,12 @@ async def _exchange(launcher: Launcher, job: bytes) -> bytes:
         writer.close()
 
 
-def _result(answer: bytes) -> RunResult:
+def _result(answer: bytes, tier: str) -> RunResult:
     if not answer:
         raise Unavailable("The sandbox's monitor of this run died.")
+    found = json.loads(answer)
     try:
-        return RunResult.model_validate_json(answer)
+        return RunResult(**found, tier=tier)
     except ValidationError:
-        fault = json.loads(answer).get("fault", "an answer that is no result")
+        fault = found.get("fault", "an answer that is no result")
         raise Unavailable(f"The sandbox failed: {fault}.") from None

@@ -10,7 +10,7 @@ import os
 import socket
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from plaudit_sandbox.launcher import kernel, landlock, seccomp
@@ -34,6 +34,8 @@ class Isolation:
     run_namespaces: bool = False
     landlock: bool = False
     seccomp: bool = False
+    toolchains: tuple[str, ...] = ()
+    """Directories of interpreters and compilers outside the system's own, readable by all runs."""
 
     def active(self) -> list[str]:
         """Names of the active protections, as published."""
@@ -54,14 +56,14 @@ class Isolation:
         return [name for name, on in found.items() if on]
 
 
-def isolate_launcher(directory: str, uid: int) -> Isolation:
+def isolate_launcher(directory: str, uid: int, toolchains: Sequence[str]) -> Isolation:
     """Leave the network and root as far as allowed, and find out what each run can get.
 
     `directory` is handed to `uid`, the user that programs run as when this process is root.
     """
     if os.getuid() == 0:
         network = _enter(_LAUNCHER_NAMESPACES)
-        own_uid = _become(uid, directory)
+        own_uid = _become(uid, directory, [sys.base_prefix, *toolchains])
     else:
         ids = os.getuid(), os.getgid()
         network = _enter(kernel.CLONE_NEWUSER | _LAUNCHER_NAMESPACES) and _map_ids(*ids)
@@ -72,6 +74,7 @@ def isolate_launcher(directory: str, uid: int) -> Isolation:
         run_namespaces=_works(lambda: isolate_run(directory)),
         landlock=_works(_try_landlock),
         seccomp=seccomp.supported() and _works(_try_seccomp),
+        toolchains=tuple(toolchains),
     )
 
 
@@ -87,19 +90,25 @@ def isolate_run(mount_point: str, disk_bytes: int = 2**20) -> None:
     kernel.mount("tmpfs", mount_point, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, options)
 
 
-def restrict_program(isolation: Isolation, directory: str) -> None:
-    """The last step before untrusted code: give up privileges, paths and system calls."""
+def restrict_program(isolation: Isolation, directory: str, *, may_fork: bool) -> None:
+    """The last step before untrusted code: give up privileges, paths and system calls.
+
+    Without a pid namespace only a step that cannot do without (`may_fork`) may start processes.
+    """
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     kernel.drop_capabilities()
     if isolation.landlock:
-        landlock.restrict(_rules(directory))
+        landlock.restrict(_rules(directory, isolation.toolchains))
     if isolation.seccomp:
-        shared_uid = not isolation.own_uid
-        seccomp.restrict(single_process=not isolation.run_namespaces, shared_uid=shared_uid)
+        seccomp.restrict(
+            single_process=not (isolation.run_namespaces or may_fork),
+            own_signals=not isolation.run_namespaces,
+            shared_uid=not isolation.own_uid,
+        )
 
 
-def _rules(directory: str) -> list[tuple[str, int]]:
-    readable = {*_READABLE, sys.base_prefix, sys.prefix}
+def _rules(directory: str, toolchains: Sequence[str]) -> list[tuple[str, int]]:
+    readable = {*_READABLE, sys.base_prefix, sys.prefix, *toolchains}
     return [
         *((path, landlock.READ) for path in sorted(readable)),
         *((path, landlock.DEVICE) for path in _DEVICES),
@@ -115,9 +124,9 @@ def _enter(namespaces: int) -> bool:
     return True
 
 
-def _become(uid: int, directory: str) -> bool:
+def _become(uid: int, directory: str, needed: Sequence[str]) -> bool:
     try:
-        _open_path_to_interpreter()
+        _open_paths(needed)
         os.chown(directory, uid, uid)
         os.setgroups([])
         os.setresgid(uid, uid, uid)
@@ -129,23 +138,24 @@ def _become(uid: int, directory: str) -> bool:
     return True
 
 
-def _open_path_to_interpreter() -> None:
-    """Let another user reach an interpreter below a private directory such as /root.
+def _open_paths(needed: Sequence[str]) -> None:
+    """Let another user reach what lies below a private directory such as /root.
 
     In a mount namespace of our own, the private directory is covered by an empty one that leads
-    to the interpreter and nowhere else.
+    to `needed` and nowhere else.
     """
-    blocked = _private_ancestor(sys.base_prefix)
-    if blocked is None:
+    blocked = {path: ancestor for path in needed if (ancestor := _private_ancestor(path))}
+    if not blocked:
         return
     kernel.unshare(kernel.CLONE_NEWNS)
     kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
-    handle = os.open(sys.base_prefix, os.O_PATH | os.O_DIRECTORY)
-    kernel.mount("tmpfs", blocked, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=0755")
-    os.makedirs(sys.base_prefix, mode=0o755)
-    bind = kernel.MS_BIND | kernel.MS_REC
-    kernel.mount(f"/proc/self/fd/{handle}", sys.base_prefix, None, bind)
-    os.close(handle)
+    handles = {path: os.open(path, os.O_PATH | os.O_DIRECTORY) for path in blocked}
+    for ancestor in set(blocked.values()):
+        kernel.mount("tmpfs", ancestor, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=0755")
+    for path, handle in handles.items():
+        os.makedirs(path, mode=0o755, exist_ok=True)
+        kernel.mount(f"/proc/self/fd/{handle}", path, None, kernel.MS_BIND | kernel.MS_REC)
+        os.close(handle)
 
 
 def _private_ancestor(path: str) -> str | None:
@@ -189,7 +199,7 @@ def _try_landlock() -> None:
 
 def _try_seccomp() -> None:
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-    seccomp.restrict(single_process=False, shared_uid=False)
+    seccomp.restrict(single_process=False, own_signals=False, shared_uid=False)
     try:
         socket.socket().close()
     except PermissionError:

@@ -109,7 +109,7 @@ def become_program(
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _limit(bounds)
-    restrict_program(isolation, directory)
+    restrict_program(isolation, directory, may_fork=False)
     _forget_launcher(directory)
     return Program(code)
 

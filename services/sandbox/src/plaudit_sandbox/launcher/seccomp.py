@@ -1,9 +1,10 @@
 """The system-call filter: no sockets, no new namespaces, no mounts, no tracing.
 
 A refused call fails with EPERM, so a program sees an ordinary error. `socketpair` stays, since
-asyncio needs it and it reaches nobody. Where there is no pid namespace (`single_process`), a
-program may start threads but no processes and may signal only itself: nothing can then outlive
-the kill of its process group, and nobody else's process can be hit.
+asyncio needs it and it reaches nobody. Where there is no pid namespace, a program may signal only
+itself (`own_signals`), so nobody else's process can be hit, and may start threads but no processes
+(`single_process`), so nothing can outlive the kill of its process group. Compilers and shells may
+start processes there, too; the monitor then ends what it has inherited from them.
 Source of the rules: https://docs.kernel.org/userspace-api/seccomp_filter.html.
 """
 
@@ -38,8 +39,10 @@ class Table:
     clone3: int
     kill: int
     tgkill: int
-    processes: tuple[int, ...]
-    """Calls that only start or signal processes, refused with `single_process`."""
+    forks: tuple[int, ...]
+    """Calls that only start processes, refused with `single_process`."""
+    signals: tuple[int, ...]
+    """Calls that only signal processes, refused with `own_signals`."""
     ownership: tuple[int, ...]
     """chmod, chown and their kin, refused with `shared_uid`: Landlock does not cover them."""
 
@@ -61,7 +64,7 @@ _X86_64 = Table(
         "userfaultfd": 323,
     },
     clone=56, clone3=435, kill=62, tgkill=234,
-    processes=(57, 58, 200, 129, 297, 424), ownership=(90, 91, 92, 93, 94, 260, 268, 452),
+    forks=(57, 58), signals=(200, 129, 297, 424), ownership=(90, 91, 92, 93, 94, 260, 268, 452),
 )  # fmt: skip
 _AARCH64 = Table(
     audit_arch=0xC000_00B7,
@@ -75,7 +78,7 @@ _AARCH64 = Table(
         "userfaultfd": 282,
     },
     clone=220, clone3=435, kill=129, tgkill=131,
-    processes=(130, 138, 240, 424), ownership=(52, 53, 54, 55, 452),
+    forks=(), signals=(130, 138, 240, 424), ownership=(52, 53, 54, 55, 452),
 )  # fmt: skip
 _TABLES = {"x86_64": _X86_64, "aarch64": _AARCH64, "arm64": _AARCH64}
 
@@ -85,7 +88,7 @@ def supported() -> bool:
     return platform.machine() in _TABLES
 
 
-def restrict(*, single_process: bool, shared_uid: bool) -> None:
+def restrict(*, single_process: bool, own_signals: bool, shared_uid: bool) -> None:
     """Install the filter for the calling thread and all that it starts.
 
     `shared_uid`: other processes of this user have files that the program could chmod.
@@ -93,13 +96,15 @@ def restrict(*, single_process: bool, shared_uid: bool) -> None:
     `no_new_privs` must be set before. Raises OSError when the kernel refuses, KeyError on an
     unknown architecture.
     """
-    program = _program(_TABLES[platform.machine()], single_process, shared_uid)
+    program = _program(_TABLES[platform.machine()], single_process, own_signals, shared_uid)
     code = ctypes.create_string_buffer(b"".join(program))
     header = ctypes.create_string_buffer(struct.pack("@HP", len(program), ctypes.addressof(code)))
     kernel.prctl(kernel.PR_SET_SECCOMP, _MODE_FILTER, ctypes.addressof(header))
 
 
-def _program(table: Table, single_process: bool, shared_uid: bool) -> list[bytes]:
+def _program(
+    table: Table, single_process: bool, own_signals: bool, shared_uid: bool
+) -> list[bytes]:
     rules = [
         _load(_ARCHITECTURE), _if(_EQUAL, table.audit_arch, 1, 0), _return(_KILL),
         _load(_NUMBER), _if(_GREATER_EQUAL, _X32_BIT, 0, 1), _refuse(errno.EPERM),
@@ -107,12 +112,13 @@ def _program(table: Table, single_process: bool, shared_uid: bool) -> list[bytes
         _if(_EQUAL, table.clone3, 0, 1), _refuse(errno.ENOSYS),
     ]  # fmt: skip
     denied = [*table.denied.values()]
-    denied += table.processes if single_process else ()
+    denied += table.forks if single_process else ()
+    denied += table.signals if own_signals else ()
     denied += table.ownership if shared_uid else ()
     for number in denied:
         rules += [_if(_EQUAL, number, 0, 1), _refuse(errno.EPERM)]
     rules += _clone_rules(table, single_process)
-    if single_process:
+    if own_signals:
         rules += _signal_rules(table)
     return [*rules, _return(_ALLOW)]
 

@@ -39,6 +39,8 @@ class Options:
     uid: int
     disk_bytes: int
     max_processes: int
+    toolchains: list[str]
+    """Directories that programs may read besides the system's own."""
 
 
 def main() -> None:
@@ -46,7 +48,7 @@ def main() -> None:
     options = Options(**json.loads(sys.argv[1]))
     _become_ordinary_interpreter()
     control = socket.socket(fileno=options.control)
-    isolation = isolate_launcher(options.directory, options.uid)
+    isolation = isolate_launcher(options.directory, options.uid, options.toolchains)
     control.send(json.dumps(isolation.active()).encode())
     place = Site(isolation, options.directory, options.disk_bytes, options.max_processes)
     # Nobody waits for monitors, and none may stay behind as a zombie.
