@@ -1,14 +1,13 @@
 """The zygote as its parent sees it: where verifier children come from and how they end."""
 
 import asyncio
-import os
 import socket
 import sys
-from dataclasses import dataclass
 from typing import Self
 
 from plaudit.errors import Unavailable
 from plaudit.telemetry import get_logger
+from plaudit_reward.child_process import Child
 from plaudit_reward.verifier.messages import KILL, START
 
 START_TIMEOUT_S = 60.0
@@ -17,33 +16,6 @@ CALL_TIMEOUT_S = 10.0
 _MAX_REPLY_BYTES = 64
 
 log = get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class Child:
-    """A process that answers questions on its streams."""
-
-    pid: int
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-
-    def resident_bytes(self) -> int:
-        """0 once it has died."""
-        fields = self._proc("statm")
-        return int(fields[1]) * os.sysconf("SC_PAGESIZE") if fields else 0
-
-    def cpu_s(self) -> float:
-        """CPU time that it has used so far; 0 once it has died."""
-        fields = self._proc("stat")
-        ticks = sum(int(field) for field in fields[13:15])
-        return ticks / os.sysconf("SC_CLK_TCK")
-
-    def _proc(self, name: str) -> list[str]:
-        try:
-            with open(f"/proc/{self.pid}/{name}") as file:
-                return file.read().split()
-        except OSError:
-            return []
 
 
 class Nursery:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,15 +9,15 @@ from typing import Self
 
 from plaudit.errors import PlauditError
 from plaudit.telemetry import get_logger
+from plaudit_reward.child_process import Child, ChildLimits, next_line
 from plaudit_reward.metrics import VERIFIER_KILLS
 from plaudit_reward.reward import Missing, Score
-from plaudit_reward.verifier.nursery import Child, Nursery
+from plaudit_reward.verifier.nursery import Nursery
 
 MAX_BATCH = 16
 """Questions sent to a child in one go. Those behind a hostile one wait for its deadline."""
 MAX_ATTEMPTS = 2
 MAX_WALL = 5
-_LOOK_S = 0.05
 
 log = get_logger(__name__)
 
@@ -126,33 +125,20 @@ class VerifierPool:
 
     async def _reply(self, child: Child) -> bytes | Missing:
         """The next line, or why there will be none."""
-        reading = asyncio.ensure_future(child.reader.readline())
-        started = time.monotonic(), child.cpu_s()
-        try:
-            await asyncio.wait((reading,), timeout=_LOOK_S)
-            while not reading.done():
-                if broken := self._broken_limit(child, *started):
-                    return broken
-                await asyncio.wait((reading,), timeout=_LOOK_S)
-            with suppress(OSError):
-                if line := reading.result():
-                    return line
-            VERIFIER_KILLS.labels("died").inc()
-            return Missing("the verifier process died", retryable=True)
-        finally:
-            reading.cancel()
-
-    def _broken_limit(self, child: Child, started_s: float, cpu_before_s: float) -> Missing | None:
         limits = self._limits
-        wall_s, cpu_s = time.monotonic() - started_s, child.cpu_s() - cpu_before_s
         # CPU time, so that a busy machine does not cost right answers their value.
-        if cpu_s >= limits.timeout_s or wall_s >= MAX_WALL * limits.timeout_s:
-            VERIFIER_KILLS.labels("timeout").inc()
-            return Missing(f"not decided within {limits.timeout_s:g} s")
-        if child.resident_bytes() > limits.memory_bytes:
-            VERIFIER_KILLS.labels("memory").inc()
-            return Missing(f"not decided within {limits.memory_bytes} bytes")
-        return None
+        of_one = ChildLimits(MAX_WALL * limits.timeout_s, limits.memory_bytes, limits.timeout_s)
+        line = await next_line(child, of_one)
+        if isinstance(line, bytes):
+            return line
+        VERIFIER_KILLS.labels(line).inc()
+        match line:
+            case "timeout":
+                return Missing(f"not decided within {limits.timeout_s:g} s")
+            case "memory":
+                return Missing(f"not decided within {limits.memory_bytes} bytes")
+            case "died":
+                return Missing("the verifier process died", retryable=True)
 
     def _settle_failed(self, question: Question, why: Missing) -> None:
         """A death that was not ours may have been an accident: one more attempt."""
