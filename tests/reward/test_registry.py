@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from plaudit.errors import Rejected
 from plaudit.schemas.common import Contract
+from plaudit.schemas.mixing import Mixed
 from plaudit.schemas.reward import RewardGroup, RewardSpec
 from plaudit_reward.registry import load_registry
 from plaudit_reward.reward import Context, Missing, NoParams, Pool, Score, Vector, reward
@@ -75,7 +76,11 @@ async def test_a_reward_is_a_function_with_a_docstring() -> None:
 
 def plan(**weights: float) -> Plan:
     rewards = [
-        PlannedReward(name=name, weight=weight, pool="code" if name == "code" else "rules")
+        PlannedReward(
+            name=name,
+            mixed=Mixed(weight=weight),
+            pool="code" if name == "code" else "rules",
+        )
         for name, weight in weights.items()
     ]
     return Plan(groups=[PlannedGroup(group_id="g", num_completions=2)], rewards=rewards)

@@ -200,7 +200,8 @@ def test_dry_run_prints_the_resolved_recipe_checks_all_and_writes_nothing(
     assert found["recipe"]["model"]["path"] == str(plaudit.directory / "cache/model")
     checks = {check["name"]: check["ok"] for check in found["checks"]}
     assert checks == {
-        "files": True, "reward names": None, "service rollout": False, "service reward": False,
+        "files": True, "mixing": True, "reward names": None,
+        "service rollout": False, "service reward": False,
     }  # fmt: skip
     assert not (plaudit.directory / "runs").exists()
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from plaudit.config import dump_recipe, load_recipe
 from plaudit.config.toml import dump_toml
 from plaudit.errors import ConfigError
+from plaudit.schemas.mixing import Gate
 from plaudit.schemas.recipe import DataRecipe, EvalRecipe, JudgeRecipe, Recipe, RewardRecipe
 
 MINIMAL = """
@@ -133,6 +134,11 @@ RECIPES = [
         eval=EvalRecipe(reward_by_kind={"a b": "r", '"': "\\"}),
     ),
     Recipe(name="a", rewards=[RewardRecipe(name="r", params={"list": [], "inf": math.inf})]),
+    Recipe(
+        name="a",
+        rewards=[RewardRecipe(name="r", scale="group", clip=(-1.0, 2.0))],
+        judge=JudgeRecipe(gate=Gate(reward="r", at_least=0.5)),
+    ),
 ]
 
 

@@ -7,7 +7,9 @@ from fastapi import FastAPI
 
 from plaudit.client import ClientOptions, JudgeClient, RewardClient
 from plaudit.config import ServiceSettings
+from plaudit.mixing import Mixer
 from plaudit.schemas.common import Message
+from plaudit.schemas.mixing import Mixed, Mixing
 from plaudit.schemas.recipe import JudgeRecipe, PipelineRecipe, Recipe, RewardRecipe
 from plaudit.schemas.reward import CompletionScore, GroupScore, ScoreRequest, ScoreResponse
 from plaudit.schemas.rollout import Completion, RolloutGroup
@@ -24,16 +26,26 @@ def score(**rewards):
     return CompletionScore(total=None, rewards=rewards, errors=missing)
 
 
+def mixer(**weights: float) -> Mixer:
+    return Mixer.of({name: Mixed(weight=weight) for name, weight in weights.items()}, Mixing())
+
+
 def test_the_total_weighs_what_is_present():
-    [joined] = join([[score(a=1.0, b=None)], [score(judge=3.0)]], {"a": 2, "b": 5, "judge": 0.5}, 1)
+    [joined] = join([[score(a=1.0, b=None)], [score(judge=3.0)]], mixer(a=2, b=5, judge=0.5), 1)
     assert joined.total == pytest.approx(3.5)
     assert joined.rewards == {"a": 1.0, "b": None, "judge": 3.0}
     assert joined.errors == {"b": "gone"}
 
 
 def test_nothing_present_is_null_and_not_zero():
-    [joined] = join([[score(a=None)]], {"a": 1.0}, 1)
+    [joined] = join([[score(a=None)]], mixer(a=1.0), 1)
     assert joined.total is None
+
+
+def test_values_per_token_go_on_to_the_learner():
+    one = CompletionScore(total=None, rewards={"a": -1.0}, token_rewards={"a": [-1.0, 0.0]})
+    [joined] = join([[one], [score(judge=3.0)]], mixer(a=1.0, judge=1.0), 1)
+    assert joined.token_rewards == {"a": [-1.0, 0.0]}
 
 
 @pytest.fixture

@@ -7,16 +7,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from plaudit.mixing import Mixer, Values
 from plaudit.schemas.reward import CompletionScore
-from plaudit_trainer.learner.credit import MIN_COMPARABLE, assign_credit, reward_weights
+from plaudit_trainer.learner.credit import MIN_COMPARABLE, assign_credit, assign_credits, means
 
 WEIGHTS = {"accuracy": 1.0, "format": 0.5}
 VALUES = st.floats(-10, 10, allow_subnormal=False) | st.none()
 GROUPS = st.lists(st.tuples(VALUES, VALUES), min_size=2, max_size=8)
 
 
-def scores(*columns: tuple[float | None, float | None]) -> list[CompletionScore]:
-    return [CompletionScore(total=123.0, rewards={"accuracy": a, "format": f}) for a, f in columns]
+def scores(*columns: tuple[float | None, float | None]) -> list[Values]:
+    return [{"accuracy": a, "format": f} for a, f in columns]
 
 
 def test_advantages_are_those_of_trl():
@@ -58,14 +59,52 @@ def test_a_group_without_any_reward_is_no_group():
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, 1e300])
-def test_a_reward_that_is_no_sane_number_counts_as_missing(bad: float):
-    credit = assign_credit(scores((bad, 1), (1, 1), (0, 1)), WEIGHTS, "group")
-    assert credit.totals == [None, 1.5, 0.5]
+def test_a_reward_that_is_no_sane_number_counts_as_missing(make_recipe, make_group, bad: float):
+    [credit] = credits_of(make_recipe(), make_group, [bad, 1.0, 0.0, 0.0])
+    assert credit.totals == [None, 1.5, 0.5, 0.5]
 
 
-def test_rewards_that_the_recipe_does_not_weigh_are_not_counted():
-    group = [CompletionScore(total=None, rewards={"accuracy": v, "extra": 9.0}) for v in (0, 1)]
-    assert assign_credit(group, WEIGHTS, "none").totals == [0.0, 1.0]
+def test_rewards_that_the_recipe_does_not_weigh_are_not_counted(make_recipe, make_group):
+    [credit] = credits_of(make_recipe(), make_group, [0.0, 1.0, 0.0, 0.0], extra=9.0)
+    assert credit.totals == [0.5, 1.5, 0.5, 0.5]
+
+
+def credits_of(recipe, make_group, *columns, **others):
+    """Groups with these values of `accuracy`, and 1 for `format`."""
+    groups = [
+        make_group(number, scores=[scored(accuracy=a, format=1.0, **others) for a in column])
+        for number, column in enumerate(columns)
+    ]
+    return assign_credits(groups, Mixer.of(recipe.mixed(), recipe.mixing), recipe.method)
+
+
+def scored(**rewards: float | None) -> CompletionScore:
+    return CompletionScore.model_construct(total=123.0, rewards=rewards, errors={})
+
+
+def test_what_scaling_changes_is_trained_on_and_what_it_was_is_shown(make_recipe, make_group):
+    rewards = [{"name": "accuracy", "scale": "group", "clip": [-1.0, 0.5]}]
+    recipe = make_recipe(rewards=rewards, method={"scale_rewards": "none"})
+    [credit] = credits_of(recipe, make_group, [4.0, 0.0, 0.0, 0.0])
+    assert credit.totals == pytest.approx([0.5, -0.49998, -0.49998, -0.49998], abs=1e-4)
+    assert credit.rewards == [4.0, 0.0, 0.0, 0.0]
+    assert means([credit]) == {"accuracy": pytest.approx(-0.25, abs=1e-3)}
+
+
+def test_a_scale_over_the_batch_is_one_for_all_groups_of_the_step(make_recipe, make_group):
+    rewards = [{"name": "accuracy", "scale": "batch"}]
+    recipe = make_recipe(rewards=rewards, method={"scale_rewards": "none"})
+    small, large = credits_of(recipe, make_group, [0.0, 1.0, 0.0, 1.0], [0.0, 9.0, 0.0, 9.0])
+    assert large.advantages[1] == pytest.approx(9 * small.advantages[1])
+
+
+def test_a_null_behind_a_gate_masks_the_completion(make_recipe, make_group):
+    gate = {"reward": "accuracy", "at_least": 1.0}
+    recipe = make_recipe(
+        rewards=[{"name": "accuracy", "weight": 0.0}, {"name": "format", "gate": gate}]
+    )
+    [credit] = credits_of(recipe, make_group, [1.0, 0.0, None, 1.0])
+    assert credit.totals == [1.0, 0.0, None, 1.0]
 
 
 def test_equal_totals_have_zero_variance():
@@ -106,4 +145,5 @@ def test_what_a_masked_completion_got_does_not_matter(group):
 
 def test_the_judge_is_weighed_beside_the_rewards(make_recipe):
     recipe = make_recipe(judge={"judge": "self", "weight": 0.3})
-    assert reward_weights(recipe) == {"accuracy": 1.0, "format": 0.5, "judge": 0.3}
+    weights = Mixer.of(recipe.mixed(), recipe.mixing).weights
+    assert weights == {"accuracy": 1.0, "format": 0.5, "judge": 0.3}

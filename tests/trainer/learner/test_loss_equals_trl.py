@@ -11,7 +11,7 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 from plaudit.schemas.recipe import LossType
 from plaudit_trainer.learner.arguments import grpo_config
 from plaudit_trainer.learner.feed import BatchFeed
-from plaudit_trainer.learner.source import Batch, GroupSource, Taken
+from plaudit_trainer.learner.source import Batch, GroupSource
 from plaudit_trainer.learner.trainer import LearnerTrainer
 
 pytestmark = pytest.mark.filterwarnings(
@@ -94,9 +94,8 @@ def our_loss(recipe, groups, args, model_dir, tokenizer):
 
 def rows_of(recipe, groups):
     source = GroupSource(None, recipe, {0: 0})  # type: ignore[arg-type]  # no ledger is asked
-    verdicts = [source._verdict(group, 0) for group in groups]
-    taken = [each for each in verdicts if isinstance(each, Taken)]
-    assert len(taken) == len(groups)
+    taken, dropped = source._judge(groups, 0)
+    assert not dropped
     source.take = lambda num_steps_done: Batch(taken)  # type: ignore[method-assign]
     return BatchFeed(source, mask_truncated=False).next_rows
 

@@ -8,7 +8,10 @@ import pytest
 from plaudit.errors import Stalled
 from plaudit.schemas.reward import CompletionScore
 from plaudit_trainer.learner import source as source_module
+from plaudit_trainer.learner.checkpoint import CheckpointRecord
+from plaudit_trainer.learner.main import learned_weights
 from plaudit_trainer.learner.source import GroupSource, StopRequested
+from plaudit_trainer.learner.weights import LearnedWeights
 
 STEPS = {0: 0, 1: 1, 2: 2, 3: 3}
 
@@ -102,6 +105,26 @@ def add_when_room(ledger, group):
     while ledger.counts().in_flight > 1:
         time.sleep(0.01)
     ledger.fill([group])
+
+
+def test_learned_weights_follow_the_rewards_of_trained_steps(claimed, make_recipe, make_group):
+    learned = LearnedWeights({"accuracy": 1.0, "format": 1.0}, 0.5)
+    scores = [
+        CompletionScore(total=None, rewards={"accuracy": i % 2, "format": 1}) for i in range(4)
+    ]
+    claimed.fill([make_group(number, scores=scores) for number in range(2)])
+    source = GroupSource(claimed, make_recipe(), STEPS, learned=learned)
+    batch = source.take(0)
+    assert [taken.credit.totals for taken in batch.groups] == [[0.5, 1.0, 0.5, 1.0]] * 2
+    source.learn_weights(batch.groups)
+    assert source.mixer().weights["format"] == pytest.approx(0.731, abs=1e-3)
+    record = CheckpointRecord(run_id="r", step=1, newest_version=1, reward_weights=learned.state)
+    recipe = make_recipe(mixing={"learnable": True})
+    resumed = learned_weights(
+        recipe, CheckpointRecord.model_validate_json(record.model_dump_json())
+    )
+    assert resumed.weights() == learned.weights()
+    assert learned_weights(make_recipe(), record) is None
 
 
 def test_truncated_completions_are_masked_only_when_asked(claimed, make_recipe, make_group):

@@ -58,10 +58,11 @@ class Desk:
             ],
             rewards=[
                 PlannedReward.model_construct(
-                    name=one.reward.name, weight=one.weight, pool=one.reward.pool
+                    name=one.reward.name, pool=one.reward.pool, mixed=one.mixed
                 )
                 for one in chosen
             ],
+            mixing=request.mixing,
         )
 
     async def score(

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from plaudit.config.names import unknown_name
 from plaudit.errors import Rejected
 from plaudit.schemas.common import Contract
+from plaudit.schemas.mixing import Mixed
 from plaudit.schemas.reward import RewardInfo, RewardSpec
 from plaudit_reward import rewards
 from plaudit_reward.reward import Reward
@@ -21,7 +22,7 @@ class Chosen:
 
     reward: Reward
     params: Contract
-    weight: float
+    mixed: Mixed
 
 
 class Registry:
@@ -41,7 +42,7 @@ class Registry:
             if spec.name in chosen:
                 raise Rejected(f"{where}.name: {spec.name!r} is asked for twice.")
             reward = self.rewards[spec.name]
-            chosen[spec.name] = Chosen(reward, _checked_params(where, reward, spec), spec.weight)
+            chosen[spec.name] = Chosen(reward, _checked_params(where, reward, spec), spec)
         return list(chosen.values())
 
     def describe(self) -> list[RewardInfo]:

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from plaudit.mixing import Mixer, Values
 from plaudit.schemas.common import Contract
+from plaudit.schemas.mixing import Mixed, Mixing
 from plaudit.schemas.reward import CompletionScore, GroupScore, ScoreResponse
 from plaudit_reward.reward import Missing, PerToken, Pool, Score
 
@@ -38,8 +40,8 @@ class PoolScores(Contract):
 
 class PlannedReward(Contract):
     name: str
-    weight: float
     pool: Pool
+    mixed: Mixed
 
 
 class PlannedGroup(Contract):
@@ -52,6 +54,10 @@ class Plan(Contract):
 
     groups: list[PlannedGroup]
     rewards: list[PlannedReward]
+    mixing: Mixing = Mixing()
+
+    def mixer(self) -> Mixer:
+        return Mixer.of({one.name: one.mixed for one in self.rewards}, self.mixing)
 
     def pools(self) -> list[Pool]:
         return list(dict.fromkeys(reward.pool for reward in self.rewards))
@@ -69,14 +75,29 @@ def completed(plan: Plan, pool: Pool, partial: PoolScores, reason: str) -> PoolS
 
 def join(plan: Plan, answers: Mapping[Pool, PoolScores | str]) -> ScoreResponse:
     """One response out of each pool's answer, or the reason why it has none."""
+    mixer = plan.mixer()
+    found = [_completions(plan, index, answers) for index in range(len(plan.groups))]
+    batch = [[_numbers(values) for values in completions] for completions in found]
+    mixed = batch if mixer.is_plain else mixer.mix(batch)
     groups = [
         GroupScore.model_construct(
             group_id=group.group_id,
-            scores=_join_group(plan.rewards, _columns(plan, index, answers), group.num_completions),
+            scores=[_score(*one, mixer) for one in zip(found[i], batch[i], mixed[i], strict=True)],
         )
-        for index, group in enumerate(plan.groups)
+        for i, group in enumerate(plan.groups)
     ]
     return ScoreResponse.model_construct(groups=groups)
+
+
+def _completions(
+    plan: Plan, index: int, answers: Mapping[Pool, PoolScores | str]
+) -> list[dict[str, Value]]:
+    """What each completion of a group got."""
+    columns = _columns(plan, index, answers)
+    return [
+        {name: column[row] for name, column in columns.items()}
+        for row in range(plan.groups[index].num_completions)
+    ]
 
 
 def _columns(
@@ -93,23 +114,18 @@ def _columns(
     return columns
 
 
-def _join_group(
-    rewards: Sequence[PlannedReward], columns: Mapping[str, Sequence[Value]], num_completions: int
-) -> list[CompletionScore]:
-    return [
-        _join_completion(rewards, {name: column[index] for name, column in columns.items()})
-        for index in range(num_completions)
-    ]
+def _numbers(values: Mapping[str, Value]) -> dict[str, float | None]:
+    return {
+        name: None if isinstance(value, str) else _number(value) for name, value in values.items()
+    }
 
 
-def _join_completion(
-    rewards: Sequence[PlannedReward], values: Mapping[str, Value]
+def _score(
+    values: Mapping[str, Value], numbers: Values, mixed: Values, mixer: Mixer
 ) -> CompletionScore:
-    numbers = {name: _number(value) for name, value in values.items() if not isinstance(value, str)}
-    total = sum(one.weight * numbers[one.name] for one in rewards if one.name in numbers)
     return CompletionScore.model_construct(
-        total=float(total) if numbers else None,
-        rewards={name: numbers.get(name) for name in values},
+        total=mixer.total(mixed),
+        rewards=dict(numbers),
         errors={name: value for name, value in values.items() if isinstance(value, str)},
         token_rewards={
             name: value.tokens for name, value in values.items() if isinstance(value, TokenValues)

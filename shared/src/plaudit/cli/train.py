@@ -24,6 +24,7 @@ from plaudit.local.preflight import (
     Check,
     ask_reward_names,
     check_files,
+    check_mixing,
     check_ports,
     check_reachable,
     check_reward_names,
@@ -188,7 +189,7 @@ async def dry_run_recipe(name: str, overrides: list[str], options: TrainOptions)
     if options.up:
         await check_ports(environment, _topology(recipe, environment, None, options))
     recipe = await _resolve(recipe, environment, interrupts, options)
-    checks = [await check_files(recipe, environment, interrupts, _ignore)]
+    checks = [await check_files(recipe, environment, interrupts, _ignore), check_mixing(recipe)]
     here = local_services(recipe, environment) if options.up else ()
     if REWARD_API in here:
         checks.append(await ask_reward_names(recipe, environment, interrupts))

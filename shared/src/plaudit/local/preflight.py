@@ -17,6 +17,8 @@ from plaudit.local.services import REWARD_API, Topology
 from plaudit.local.status import reward_names, unreachable
 from plaudit.local.supervisor import Supervisor
 from plaudit.local.tool import run_tool
+from plaudit.mixing import Mixer
+from plaudit.schemas.mixing import Mixed
 from plaudit.schemas.recipe import Recipe
 
 
@@ -45,6 +47,25 @@ def local_services(recipe: Recipe, environment: Environment) -> tuple[str, ...]:
     """Those of them that are started here: the user may run others elsewhere."""
     needed = needed_services(recipe)
     return tuple(service for service in needed if not environment.external_url(service))
+
+
+def check_mixing(recipe: Recipe) -> Check:
+    """What each reward weighs in the end, and what happens to it before."""
+    mixer = Mixer.of(recipe.mixed(), recipe.mixing)
+    parts = [_part(name, one, mixer.weights[name]) for name, one in recipe.mixed().items()]
+    learned = "; learned from there" if recipe.mixing.learnable else ""
+    return Check("mixing", True, ", ".join(parts) + learned)
+
+
+def _part(name: str, one: Mixed, weight: float) -> str:
+    steps = [f"{weight:.4g} x {name}"]
+    if one.gate is not None:
+        steps.append(f"if {one.gate.reward} >= {one.gate.at_least:g}")
+    if one.scale != "none":
+        steps.append(f"z-score over the {one.scale}")
+    if one.clip is not None:
+        steps.append(f"clipped to [{one.clip[0]:g}, {one.clip[1]:g}]")
+    return " ".join(steps)
 
 
 async def check_ports(environment: Environment, topology: Topology | None) -> None:

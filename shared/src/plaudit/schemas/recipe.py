@@ -5,8 +5,11 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from plaudit.schemas.common import MAX_TEMPERATURE, Contract
+from plaudit.schemas.mixing import Mixed, RecipeMixing
 
 LossType = Literal["grpo", "bnpo", "dr_grpo", "dapo", "cispo", "sapo", "luspo", "vespo"]
+JUDGE_KEY = "judge"
+"""The judge's reward stands under this name beside the others."""
 OnMissing = Literal["mask", "wait", "drop"]
 
 
@@ -28,18 +31,16 @@ class DataRecipe(Contract):
     max_rows: int | None = Field(default=None, ge=1)
 
 
-class RewardRecipe(Contract):
+class RewardRecipe(Mixed):
     name: str
-    weight: float = 1.0
     params: dict[str, Any] = {}
     kinds: list[str] | None = None
     """Rows of which kinds it scores; all when absent."""
 
 
-class JudgeRecipe(Contract):
+class JudgeRecipe(Mixed):
     judge: str = "self"
     rubric: str = "sr_r1"
-    weight: float = 1.0
     kinds: list[str] | None = None
     pair_ratio: float = Field(default=1.0, gt=0.0, le=1.0)
     swap: bool = False
@@ -131,6 +132,7 @@ class Recipe(Contract):
     data: DataRecipe = DataRecipe()
     rewards: list[RewardRecipe] = []
     judge: JudgeRecipe | None = None
+    mixing: RecipeMixing = RecipeMixing()
     method: MethodRecipe = MethodRecipe()
     pipeline: PipelineRecipe = PipelineRecipe()
     budget: BudgetRecipe = BudgetRecipe()
@@ -142,3 +144,28 @@ class Recipe(Contract):
         if not self.rewards and self.judge is None:
             raise ValueError("rewards: empty, and there is no [judge]; name at least one reward")
         return self
+
+    @model_validator(mode="after")
+    def gates_are_there(self) -> Self:
+        """A gate must be known wherever the reward behind it is."""
+        for name, one in self.mixed().items():
+            if one.gate is not None:
+                self._check_gate(name, one.kinds, one.gate.reward)
+        return self
+
+    def mixed(self) -> dict[str, RewardRecipe | JudgeRecipe]:
+        """What has a part in the total, by the name that it has there."""
+        parts: dict[str, RewardRecipe | JudgeRecipe] = {one.name: one for one in self.rewards}
+        return parts if self.judge is None else parts | {JUDGE_KEY: self.judge}
+
+    def _check_gate(self, name: str, kinds: list[str] | None, gate: str) -> None:
+        others = self.mixed()
+        if gate == name or gate not in others:
+            valid = sorted({*others} - {name})
+            raise ValueError(f"the gate of {name!r} is {gate!r}: not another reward ({valid})")
+        known = others[gate].kinds
+        if known is not None and (kinds is None or not {*kinds} <= {*known}):
+            raise ValueError(
+                f"the gate of {name!r} is {gate!r}, which scores kinds {known} only and {name!r} "
+                f"{kinds or 'all'}; let {gate!r} score them, too"
+            )

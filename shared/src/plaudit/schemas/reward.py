@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from plaudit.schemas.common import Contract, FinishReason, Lane, Message
+from plaudit.schemas.mixing import Mixed, Mixing
 
 
 class Answer(Contract):
@@ -35,22 +36,33 @@ class RewardGroup(Contract):
     reference: dict[str, Any] = {}
 
 
-class RewardSpec(Contract):
+class RewardSpec(Mixed):
     name: str
-    weight: float = 1.0
     params: dict[str, Any] = {}
 
 
 class ScoreRequest(Contract):
     groups: list[RewardGroup] = Field(min_length=1, max_length=1024)
     rewards: list[RewardSpec] = Field(min_length=1, max_length=64)
+    mixing: Mixing = Mixing()
     lane: Lane = "train"
+
+    @model_validator(mode="after")
+    def gates_are_there(self) -> Self:
+        names = [one.name for one in self.rewards]
+        for index, one in enumerate(self.rewards):
+            if one.gate is not None and one.gate.reward not in {*names} - {one.name}:
+                asked = f"rewards.{index}.gate.reward = {one.gate.reward[:80]!r}"
+                raise ValueError(f"{asked}: not another reward of this request ({names})")
+        return self
 
 
 class CompletionScore(Contract):
     total: float | None
-    """Weighted sum over the rewards that are not null; null when none is left."""
+    """Weighted sum over the rewards that are not null, each gated, scaled and clipped as asked;
+    null when none is left."""
     rewards: dict[str, float | None]
+    """As computed: not gated, scaled, clipped or weighed."""
     errors: dict[str, str] = {}
     """Why a reward is null, by reward name."""
     token_rewards: dict[str, list[float]] = {}

@@ -112,13 +112,15 @@ async def build(run_dir: RunDir, settings: TrainerSettings, stack: AsyncExitStac
         ledger=ConductorLedger(redis, run_dir.run_id),
         rollout=rollout,
     )
-    scorer = Scorer(recipe.rewards, recipe.judge, recipe.pipeline, reward, judge)
+    scorer = Scorer(
+        recipe.rewards, recipe.judge, recipe.pipeline, reward, judge, mixing=recipe.mixing
+    )
     for_eval = partial(
         Scorer, pipeline=recipe.pipeline, reward_client=reward, judge_client=judge, lane="eval"
     )
     eval_scorers = EvalScorers(
         counted=for_eval(eval_rewards(recipe), None),
-        shown=for_eval(shown_rewards(recipe), recipe.judge),
+        shown=for_eval(shown_rewards(recipe), recipe.judge, mixing=recipe.mixing),
     )
     policy = PolicyWatch(context)
     lifecycle = Lifecycle(context, policy, scorer, eval_scorers, eval_rows)

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 
 from plaudit.client import JudgeClient, RewardClient
 from plaudit.errors import DeadlineExceeded, PlauditError, Unavailable
+from plaudit.mixing import Mixer
 from plaudit.schemas.common import Lane
 from plaudit.schemas.judge import TournamentRequest
-from plaudit.schemas.recipe import JudgeRecipe, PipelineRecipe, RewardRecipe
+from plaudit.schemas.mixing import Mixed, Mixing
+from plaudit.schemas.recipe import JUDGE_KEY, JudgeRecipe, PipelineRecipe, RewardRecipe
 from plaudit.schemas.reward import (
     Answer,
     CompletionScore,
@@ -21,9 +23,6 @@ from plaudit.schemas.reward import (
     ScoreResponse,
 )
 from plaudit.schemas.rollout import RolloutGroup
-
-JUDGE_KEY = "judge"
-"""The judge's reward stands under this name beside the others."""
 
 Part = list[CompletionScore]
 """What one source (the reward service, the judge) says of each completion."""
@@ -52,6 +51,7 @@ class Scorer:
     reward_client: RewardClient
     judge_client: JudgeClient
     lane: Lane = "train"
+    mixing: Mixing = field(default_factory=Mixing)
 
     async def score(self, group: RolloutGroup, kind: str, key: str, tournament: int = 0) -> Scored:
         """`key` makes a repeated call cheap: the services hand back the result that exists.
@@ -68,16 +68,14 @@ class Scorer:
         if self.judge is not None and _applies(self.judge.kinds, kind):
             call = self._call_judge(group, self.judge, f"{key}/{tournament}", scored)
             parts.append(self._bounded("judge", [JUDGE_KEY], group, scored, call))
-        scored.scores = join(
-            await asyncio.gather(*parts), self._weights(rewards), len(group.completions)
-        )
+        scored.scores = join(await asyncio.gather(*parts), self._mixer(), len(group.completions))
         return scored
 
-    def _weights(self, rewards: Sequence[RewardRecipe]) -> dict[str, float]:
-        weights = {reward.name: reward.weight for reward in rewards}
+    def _mixer(self) -> Mixer:
+        mixed: dict[str, Mixed] = {reward.name: reward for reward in self.rewards}
         if self.judge is not None:
-            weights[JUDGE_KEY] = self.judge.weight
-        return weights
+            mixed[JUDGE_KEY] = self.judge
+        return Mixer.of(mixed, self.mixing).unscaled()
 
     async def _bounded(
         self,
@@ -151,19 +149,24 @@ class Scorer:
         return call
 
 
-def join(parts: Sequence[Part], weights: dict[str, float], num_completions: int) -> Part:
-    """Merge the sources, completion by completion, and weigh what is not null."""
-    joined = []
-    for index in range(num_completions):
-        rewards: dict[str, float | None] = {}
-        errors: dict[str, str] = {}
-        for part in parts:
-            rewards |= part[index].rewards
-            errors |= part[index].errors
-        present = [weights[name] * value for name, value in rewards.items() if value is not None]
-        total = sum(present) if present else None
-        joined.append(CompletionScore(total=total, rewards=rewards, errors=errors))
-    return joined
+def join(parts: Sequence[Part], mixer: Mixer, num_completions: int) -> Part:
+    """Merge the sources, completion by completion; the total is for people to look at, and the
+    learner, who sees all groups of a step, mixes anew."""
+    rewards: list[dict[str, float | None]] = [{} for _ in range(num_completions)]
+    errors: list[dict[str, str]] = [{} for _ in range(num_completions)]
+    tokens: list[dict[str, list[float]]] = [{} for _ in range(num_completions)]
+    for part in parts:
+        for index, score in enumerate(part):
+            rewards[index] |= score.rewards
+            errors[index] |= score.errors
+            tokens[index] |= score.token_rewards
+    [mixed] = mixer.mix([rewards])
+    return [
+        CompletionScore(
+            total=mixer.total(values), rewards=found, errors=missing, token_rewards=per_token
+        )
+        for values, found, missing, per_token in zip(mixed, rewards, errors, tokens, strict=True)
+    ]
 
 
 def _applies(kinds: list[str] | None, kind: str) -> bool:
@@ -199,7 +202,8 @@ def _complete(score: CompletionScore, names: list[str]) -> CompletionScore:
     rewards = {name: _finite(score.rewards.get(name)) for name in names}
     missing = [name for name, value in rewards.items() if value is None]
     reasons = {name: score.errors.get(name, "the service gave no number") for name in missing}
-    return CompletionScore(total=None, rewards=rewards, errors=reasons)
+    tokens = {name: values for name, values in score.token_rewards.items() if name in names}
+    return CompletionScore(total=None, rewards=rewards, errors=reasons, token_rewards=tokens)
 
 
 def _finite(value: float | None) -> float | None:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from plaudit.schemas.common import Contract
 from plaudit_trainer.learner import disk
+from plaudit_trainer.learner.weights import LearnedState
 
 MARKER = "plaudit.json"
 
@@ -26,6 +27,7 @@ class CheckpointRecord(Contract):
     run_id: str
     step: int
     newest_version: int | None
+    reward_weights: LearnedState | None = None
 
 
 class CheckpointStore:

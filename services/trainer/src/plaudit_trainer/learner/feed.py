@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from plaudit.errors import ConfigError
 from plaudit_trainer.learner.batch import Row
 from plaudit_trainer.learner.source import Batch, GroupSource
+from plaudit_trainer.learner.weights import LearnedWeights
 
 
 class BatchFeed:
@@ -26,6 +27,15 @@ class BatchFeed:
         if isinstance(rows, Exception):
             raise rows
         return share(rows, state.process_index, state.num_processes)
+
+    def step_done(self) -> None:
+        """The batch has been trained on."""
+        if self._source is not None:
+            self._source.learn_weights(self.batch.groups)
+
+    @property
+    def learned(self) -> LearnedWeights | None:
+        return None if self._source is None else self._source.learned
 
     def _take(self, num_steps_done: int) -> list[Row] | Exception:
         if self._source is None:

@@ -70,6 +70,7 @@ class Hooks:
         batch = self.feed.batch
         if self.ledger is not None:
             self.ledger.commit_step(step, [taken.group.group_id for taken in batch.groups], {})
+        self.feed.step_done()
         self.publish(step)
         self._record(step, figures)
         is_last = step == self.recipe.budget.steps
@@ -82,7 +83,13 @@ class Hooks:
 
     def checkpoint(self, step: int) -> None:
         with self.trainer.clock.measure("checkpoint"):
-            record = CheckpointRecord(run_id=self.run_id, step=step, newest_version=self.version)
+            learned = self.feed.learned
+            record = CheckpointRecord(
+                run_id=self.run_id,
+                step=step,
+                newest_version=self.version,
+                reward_weights=learned and learned.state,
+            )
             barrier = self.trainer.accelerator.wait_for_everyone
             self.checkpoints.write(record, self.trainer.save_into, barrier)
             if self.ledger is not None:
@@ -106,6 +113,7 @@ class Hooks:
             "step_s": seconds,
             **{name: figures.pop(name) for name in ("loss", "grad_norm", "learning_rate")},
             **batch_figures(batch),
+            **({"reward_weights": learned.weights()} if (learned := self.feed.learned) else {}),
             "engine": engine,
             "time_s": clock.drain(),
             "trl": figures,

@@ -23,6 +23,7 @@ from plaudit_trainer.learner.orphan import exit_when_orphaned
 from plaudit_trainer.learner.signals import StopSignal, stop_signal
 from plaudit_trainer.learner.source import GroupSource, StopRequested
 from plaudit_trainer.learner.wait import WHO
+from plaudit_trainer.learner.weights import LearnedWeights
 from plaudit_trainer.ledger import LearnerLedger
 from plaudit_trainer.policy_store import PolicyStore
 from plaudit_trainer.redis_clients import connect_sync
@@ -103,6 +104,7 @@ def train(run_dir: RunDir, leader: Leader | None, stop: StopSignal) -> None:
         checkpoints.remove_incomplete()
         go_back(run_dir, leader.ledger, newest)
         check_ledger(leader.ledger, recipe, newest)
+        leader.source.learned = learned_weights(recipe, newest)
     hooks = build(run_dir, recipe, leader, checkpoints, newest)
     resume_from = None if newest is None else str(checkpoints.path(newest.step))
     stop.defer()
@@ -154,6 +156,14 @@ def check_ledger(ledger: LearnerLedger, recipe: Recipe, newest: CheckpointRecord
             fix="give Redis its append-only file back and resume, or start a new run from that "
             "checkpoint (model.path); let Redis keep its data (appendonly yes)",
         )
+
+
+def learned_weights(recipe: Recipe, newest: CheckpointRecord | None) -> LearnedWeights | None:
+    if not recipe.mixing.learnable:
+        return None
+    weights = {name: one.weight for name, one in recipe.mixed().items()}
+    state = newest.reward_weights if newest is not None else None
+    return LearnedWeights(weights, recipe.mixing.learning_rate, state)
 
 
 def build(

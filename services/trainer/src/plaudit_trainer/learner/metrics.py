@@ -35,7 +35,7 @@ def cut_metrics(run_dir: Path, last_step: int) -> None:
 
 def batch_figures(batch: Batch) -> dict[str, Any]:
     """What the groups of a step looked like."""
-    totals = [t for taken in batch.groups for t in taken.credit.totals if t is not None]
+    totals = [t for taken in batch.groups for t in taken.credit.rewards if t is not None]
     completions = [c for taken in batch.groups for c in taken.group.rollout.completions]
     lengths = [len(completion.token_ids) for completion in completions]
     advantages = [a for taken in batch.groups for a in taken.credit.advantages]

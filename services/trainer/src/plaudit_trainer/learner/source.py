@@ -1,15 +1,17 @@
 """Where the learner's groups come from: the oldest ready ones that are fit to train on."""
 
 import time
-from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 
 from plaudit.errors import Stalled
-from plaudit.schemas.recipe import Recipe
+from plaudit.mixing import Mixer
+from plaudit.schemas.recipe import MethodRecipe, Recipe
 from plaudit.schemas.run import ReadyGroup
 from plaudit_trainer.learner.batch import Row
-from plaudit_trainer.learner.credit import Credit, assign_credit, reward_weights
+from plaudit_trainer.learner.credit import Credit, assign_credits, means
 from plaudit_trainer.learner.wait import GroupLedger, Wait
+from plaudit_trainer.learner.weights import LearnedWeights
 
 POLL_S = 0.02
 MAX_DROPPED_PER_STEP = 64
@@ -67,6 +69,7 @@ class GroupSource:
     steps_of_versions: Mapping[int, int]
     first_version: int = 0
     is_stopping: Callable[[], bool] = lambda: False
+    learned: LearnedWeights | None = None
 
     def take(self, num_steps_done: int) -> Batch:
         """The next batch. Its groups stay ready until the step is committed.
@@ -102,32 +105,43 @@ class GroupSource:
     def _judge(
         self, groups: list[ReadyGroup], num_steps_done: int
     ) -> tuple[list[Taken], dict[str, str]]:
+        """Those to train on, with their credit; why the others are dropped."""
+        verdicts = {group.group_id: self._unfit(group, num_steps_done) for group in groups}
+        dropped = {group_id: reason for group_id, reason in verdicts.items() if reason}
+        fit = [group for group in groups if group.group_id not in dropped]
         taken: list[Taken] = []
-        dropped: dict[str, str] = {}
-        for group in groups:
-            verdict = self._verdict(group, num_steps_done)
-            if isinstance(verdict, Taken):
-                taken.append(verdict)
+        for group, credit in zip(fit, assign_credits(fit, self.mixer(), self.method), strict=True):
+            if credit is None:
+                dropped[group.group_id] = "no_reward"
+            elif credit.has_zero_variance and self.method.zero_variance == "replace":
+                dropped[group.group_id] = "zero_variance"
             else:
-                dropped[group.group_id] = verdict
+                taken.append(self._taken(group, credit, num_steps_done))
         return taken, dropped
 
-    def _verdict(self, group: ReadyGroup, num_steps_done: int) -> Taken | str:
-        """The group with its credit, or why it is dropped."""
-        method = self.recipe.method
+    @property
+    def method(self) -> MethodRecipe:
+        return self.recipe.method
+
+    def mixer(self) -> Mixer:
+        mixer = Mixer.of(self.recipe.mixed(), self.recipe.mixing)
+        return mixer if self.learned is None else replace(mixer, weights=self.learned.weights())
+
+    def learn_weights(self, groups: Sequence[Taken]) -> None:
+        """After a step, where the recipe has the weights learned."""
+        if self.learned is not None:
+            self.learned.step(means([taken.credit for taken in groups]))
+
+    def _unfit(self, group: ReadyGroup, num_steps_done: int) -> str | None:
         completions = group.rollout.completions
-        if not len(completions) == len(group.scores) == method.num_generations:
+        if not len(completions) == len(group.scores) == self.method.num_generations:
             return "incomplete"
-        versions = {version for c in completions for version in c.policy_versions}
+        staleness = self._staleness(_versions(group), num_steps_done)
+        return "stale" if staleness > self.recipe.pipeline.max_staleness else None
+
+    def _taken(self, group: ReadyGroup, credit: Credit, num_steps_done: int) -> Taken:
+        versions = _versions(group)
         staleness = self._staleness(versions, num_steps_done)
-        if staleness > self.recipe.pipeline.max_staleness:
-            return "stale"
-        weights = reward_weights(self.recipe)
-        credit = assign_credit(group.scores, weights, method.scale_rewards)
-        if credit is None:
-            return "no_reward"
-        if credit.has_zero_variance and method.zero_variance == "replace":
-            return "zero_variance"
         return Taken(group, credit, staleness, self._is_on_policy(versions, num_steps_done))
 
     def _staleness(self, versions: Set[int], num_steps_done: int) -> int:
@@ -152,3 +166,7 @@ class GroupSource:
                 "method.zero_variance = 'keep'; 'no_reward': look at the reward service; "
                 "'stale': raise pipeline.max_staleness",
             )
+
+
+def _versions(group: ReadyGroup) -> set[int]:
+    return {version for c in group.rollout.completions for version in c.policy_versions}
