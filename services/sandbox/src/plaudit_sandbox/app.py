@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, Request, Response
 
 from plaudit.schemas.common import Contract
-from plaudit.schemas.sandbox import Limits, RunRequest, RunResult
+from plaudit.schemas.sandbox import LanguageInfo, Limits, RunRequest, RunResult
 from plaudit.service import create_app, json_docs, json_response, read_model
+from plaudit_sandbox.dialects import add_dialect_routes
 from plaudit_sandbox.metrics import observe_protections
 from plaudit_sandbox.protections import PROTECTIONS, tier
 from plaudit_sandbox.runner import Runner
@@ -59,4 +60,6 @@ def build_app(settings: SandboxSettings) -> FastAPI:
             default_limits=Limits(),
         )
 
+    python = LanguageInfo(available=True, version=platform.python_version())
+    add_dialect_routes(app, runner, settings, lambda: {"python": python})
     return app

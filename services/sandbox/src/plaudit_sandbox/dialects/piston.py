@@ -1,0 +1,118 @@
+"""Piston's wire format: `POST /api/v2/execute` and `GET /api/v2/runtimes`.
+
+Source: https://github.com/engineer-man/piston (docs/api-v2.md, api/src/api/v2.js, api/src/job.js).
+What differs: `output` is standard output followed by standard error, since the order in which a
+program wrote to the two is not kept; a full queue is answered 429, where Piston waits without end.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from enum import Enum
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import ValidationError
+
+from plaudit.errors import PlauditError, Rejected, Unavailable
+from plaudit.schemas.sandbox import Language, LanguageInfo
+from plaudit.service import json_docs
+from plaudit_sandbox.dialects.patience import Patience
+from plaudit_sandbox.dialects.piston_request import run_request
+from plaudit_sandbox.dialects.piston_response import response_of
+from plaudit_sandbox.dialects.piston_wire import (
+    ExecuteRequest,
+    ExecuteResponse,
+    Failure,
+    Runtime,
+    Runtimes,
+)
+
+Languages = Callable[[], Mapping[Language, LanguageInfo]]
+
+ALIASES: dict[Language, tuple[str, ...]] = {
+    "python": ("py", "py3", "python3"),
+    "javascript": ("node-javascript", "node-js", "js"),
+    "c": ("gcc",),
+    "cpp": ("c++", "g++"),
+    "java": (),
+    "bash": ("sh",),
+    "go": ("golang",),
+    "rust": ("rs",),
+}
+"""Names that Piston's packages answer to, beside our own."""
+_NAMES: dict[Language, str] = {"cpp": "c++"}
+"""What Piston calls a language where it is not what we do."""
+_ANY = ("*", "x", "X", "latest")
+
+
+def add_piston_routes(app: FastAPI, patience: Patience, languages: Languages) -> None:
+    docs = json_docs(ExecuteRequest, ExecuteResponse)
+    docs["responses"] |= {code: {"model": Failure} for code in (400, 415, 429, 503)}
+    tags: list[str | Enum] = ["Piston"]
+
+    @app.post("/api/v2/execute", tags=tags, summary="Run a program (Piston)", **docs)
+    async def execute(request: Request) -> Response:
+        if not request.headers.get("content-type", "").startswith("application/json"):
+            return _failure(415, "requests must be of type application/json")
+        try:
+            asked = ExecuteRequest.model_validate_json(await request.body())
+            language, runtime = _find(_runtimes(languages()), asked)
+            result = await patience.run(run_request(asked, language))
+        except ValidationError as error:
+            return _failure(400, _first_problem(error))
+        except Rejected as error:
+            return _failure(400, str(error))
+        except Unavailable as error:
+            return _failure(error.status, str(error), error)
+        response = response_of(result, runtime)
+        body = response.model_dump_json(exclude=None if response.compile else {"compile"})
+        return Response(body, media_type="application/json")
+
+    @app.get("/api/v2/runtimes", tags=tags, summary="Languages (Piston)")
+    async def runtimes() -> Runtimes:
+        return Runtimes([runtime for _, runtime in _runtimes(languages())])
+
+
+def _runtimes(languages: Mapping[Language, LanguageInfo]) -> list[tuple[Language, Runtime]]:
+    return [
+        (
+            name,
+            Runtime(language=_NAMES.get(name, name), version=info.version, aliases=_aliases(name)),
+        )
+        for name, info in languages.items()
+        if info.available and info.version is not None
+    ]
+
+
+def _aliases(name: Language) -> list[str]:
+    return [name, *ALIASES[name]] if name in _NAMES else [*ALIASES[name]]
+
+
+def _find(
+    runtimes: list[tuple[Language, Runtime]], asked: ExecuteRequest
+) -> tuple[Language, Runtime]:
+    for name, runtime in runtimes:
+        known = asked.language in (runtime.language, *runtime.aliases)
+        if known and _version_matches(asked.version, runtime.version):
+            return name, runtime
+    raise Rejected(f"{asked.language[:40]}-{asked.version[:40]} runtime is unknown")
+
+
+def _version_matches(selector: str, version: str) -> bool:
+    """Exact, a prefix of whole numbers, or a wildcard: `3.11.2`, `3.11`, `3.x`, `*`."""
+    if selector in _ANY:
+        return True
+    wanted = [part for part in selector.strip().removeprefix("v").split(".") if part not in _ANY]
+    return version.split(".")[: len(wanted)] == wanted
+
+
+def _failure(status: int, message: str, error: PlauditError | None = None) -> Response:
+    wait_s = error.retry_after_s if isinstance(error, Unavailable) else None
+    headers = {"retry-after": str(math.ceil(wait_s))} if wait_s else None
+    return JSONResponse({"message": message}, status_code=status, headers=headers)
+
+
+def _first_problem(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {first['msg']}"[:500]
