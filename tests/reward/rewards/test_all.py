@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from plaudit.schemas.reward import Answer, RewardGroup
+from plaudit.schemas.reward import TOKEN_REWARDS, Answer, RewardGroup
 from plaudit_reward.registry import load_registry
 from plaudit_reward.wire import TokenValues
 
@@ -24,6 +24,13 @@ async def test_gives_the_published_values(score: Any, name: str) -> None:
         assert list(vector.expected) == found, vector
         tokens = [value.tokens for value in values if isinstance(value, TokenValues)]
         assert tokens == [pytest.approx(list(one)) for one in vector.expected_tokens]
+
+
+def test_trainers_know_which_rewards_look_at_tokens() -> None:
+    rewards = load_registry().rewards.values()
+    assert {
+        one.name for one in rewards if any(vector.expected_tokens for vector in one.vectors)
+    } == TOKEN_REWARDS
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -17,7 +17,7 @@ from plaudit.service import create_app
 from plaudit.testing import running
 from plaudit.testing.net import free_port
 from plaudit_trainer.conductor.main import client_options
-from plaudit_trainer.conductor.scoring import Scorer, join
+from plaudit_trainer.conductor.scoring import Scorer, _reward_group, join
 from plaudit_trainer.settings import TrainerSettings
 
 
@@ -79,6 +79,13 @@ async def test_services_that_are_down_leave_their_rewards_null_within_the_deadli
     assert [s.rewards for s in scored.scores] == [{"accuracy": None, "judge": None}] * 2
     assert all(s.total is None and url in s.errors["accuracy"] for s in scored.scores)
     assert not scored.is_complete()
+
+
+@pytest.mark.parametrize(("name", "ids"), [("accuracy", None), ("repetition_dense", [1])])
+def test_token_ids_are_sent_to_the_rewards_that_look_at_them(group, name, ids):
+    sent = _reward_group(group, {name, "format"})
+    assert [answer.token_ids for answer in sent.completions] == [ids] * 2
+    assert [answer.num_tokens for answer in sent.completions] == [1] * 2
 
 
 async def test_a_reward_service_that_comes_back_before_the_deadline_is_not_missed(group):

@@ -7,6 +7,9 @@ from pydantic import Field, model_validator
 from plaudit.schemas.common import Contract, FinishReason, Lane, Message
 from plaudit.schemas.mixing import Mixed, Mixing
 
+TOKEN_REWARDS = frozenset({"repetition_dense"})
+"""Those that need `token_ids`."""
+
 
 class Answer(Contract):
     """The part of a completion that rewards look at."""

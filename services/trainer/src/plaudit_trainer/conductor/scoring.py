@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import math
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence, Set
 from dataclasses import dataclass, field
 
 from plaudit.client import JudgeClient, RewardClient
@@ -15,6 +15,7 @@ from plaudit.schemas.judge import TournamentRequest
 from plaudit.schemas.mixing import Mixed, Mixing
 from plaudit.schemas.recipe import JUDGE_KEY, JudgeRecipe, PipelineRecipe, RewardRecipe
 from plaudit.schemas.reward import (
+    TOKEN_REWARDS,
     Answer,
     CompletionScore,
     RewardGroup,
@@ -103,7 +104,7 @@ class Scorer:
         self, group: RolloutGroup, rewards: list[RewardRecipe], key: str
     ) -> Callable[[], Awaitable[Part]]:
         request = ScoreRequest(
-            groups=[_reward_group(group)],
+            groups=[_reward_group(group, {reward.name for reward in rewards})],
             rewards=[RewardSpec(name=r.name, weight=r.weight, params=r.params) for r in rewards],
             lane=self.lane,
         )
@@ -173,11 +174,13 @@ def _applies(kinds: list[str] | None, kind: str) -> bool:
     return kinds is None or kind in kinds
 
 
-def _reward_group(group: RolloutGroup) -> RewardGroup:
+def _reward_group(group: RolloutGroup, names: Set[str]) -> RewardGroup:
+    """With token ids only where somebody looks at them: they double what is sent."""
     answers = [
         Answer(
             text=completion.text,
             num_tokens=len(completion.token_ids),
+            token_ids=completion.token_ids if names & TOKEN_REWARDS else None,
             finish_reason=completion.finish_reason,
         )
         for completion in group.completions
