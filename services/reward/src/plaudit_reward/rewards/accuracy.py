@@ -10,8 +10,9 @@ from plaudit_reward.reward import Context, Missing, Score, Vector, reward
 
 class AccuracyParams(Contract):
     extract: Literal["any", "latex"] = "any"
-    """Where an answer is looked for. any: boxed, then LaTeX or plain numbers, the last one first;
-    latex: only boxed or in LaTeX after "answer", as Open-R1 does."""
+    """Where an answer is looked for. any: boxed, then what a last line marks with ####, then LaTeX
+    or plain numbers, the last one first; latex: only boxed or in LaTeX after "answer", as Open-R1
+    does."""
 
 
 @reward(
@@ -20,6 +21,7 @@ class AccuracyParams(Contract):
         Vector([r"$\boxed{\frac{1}{2}}$", r"\boxed{0.5}", "2"], [1, 1, 0], {"answer": "1/2"}),
         Vector(["18", "It is 18.", "18 or 19", "no idea", ""], [1, 1, 0, 0, 0], {"answer": "18"}),
         Vector(["18", r"\boxed{18}"], [0, 1], {"answer": "18"}, {"extract": "latex"}),
+        Vector(["She answered 35 of 40.\n#### 40", "40\n#### 1,040"], [1, 0], {"answer": "40"}),
         Vector(["(1, 2)"], [None]),
         Vector(["4"], [None], {"answer": "what?"}),
     ],

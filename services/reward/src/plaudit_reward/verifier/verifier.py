@@ -7,6 +7,7 @@ from hashlib import blake2b
 from plaudit_reward.metrics import VERIFICATIONS
 from plaudit_reward.reward import Missing, Score
 from plaudit_reward.verifier.guards import refusal
+from plaudit_reward.verifier.marked import marked_answer
 from plaudit_reward.verifier.plain import decide
 from plaudit_reward.verifier.pool import VerifierPool
 
@@ -24,6 +25,7 @@ class Verifier:
         """1.0 where the answer in the text equals `gold`, 0.0 where another or none is found."""
         if reason := refusal(gold):
             return [Missing(f"reference.answer: {reason}")] * len(texts)
+        texts = [marked_answer(text, extract) for text in texts]
         known = {text: self._without_asking(gold, text, extract) for text in set(texts)}
         unknown = [text for text, score in known.items() if score is None]
         if unknown:
