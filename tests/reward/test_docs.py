@@ -25,7 +25,8 @@ async def test_the_example_of_a_reward_works(tmp_path: Path) -> None:
     assert isinstance(found, Reward)
     assert file.read_text() == Path(tag_count.__file__).read_text()
     for vector in found.vectors:
-        assert await found(vector.group(), found.params(), None) == list(vector.expected)  # type: ignore[arg-type]
+        scores = await found(vector.group(), found.params(**vector.params), None)  # type: ignore[arg-type]
+        assert scores == list(vector.expected)
 
 
 def test_the_page_has_every_reward_and_parameter() -> None:
