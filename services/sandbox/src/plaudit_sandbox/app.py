@@ -1,14 +1,14 @@
 """The sandbox's HTTP API."""
 
-import platform
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request, Response
 
 from plaudit.schemas.common import Contract
-from plaudit.schemas.sandbox import LanguageInfo, Limits, RunRequest, RunResult
-from plaudit.service import create_app, json_docs, json_response, read_model
+from plaudit.schemas.sandbox import CompileLimits, LanguageList, Limits, RunRequest, RunResult
+from plaudit.service import caller_deadline_s, create_app, json_docs, json_response, read_model
+from plaudit_sandbox.call import MAX_CALL_S
 from plaudit_sandbox.dialects import add_dialect_routes
 from plaudit_sandbox.metrics import observe_protections
 from plaudit_sandbox.protections import PROTECTIONS, tier
@@ -17,10 +17,8 @@ from plaudit_sandbox.settings import SandboxSettings
 
 
 class Info(Contract):
-    """What runs here, and behind which protections."""
+    """What protects from programs, and their bounds."""
 
-    languages: dict[str, str]
-    """Language to version."""
     tier: str
     """`strict`, `basic` or `none`."""
     protections: dict[str, bool]
@@ -28,7 +26,9 @@ class Info(Contract):
     min_protection: str
     max_concurrency: int
     max_waiting: int
+    max_cases: int
     default_limits: Limits
+    default_compile_limits: CompileLimits
 
 
 def build_app(settings: SandboxSettings) -> FastAPI:
@@ -43,23 +43,32 @@ def build_app(settings: SandboxSettings) -> FastAPI:
 
     app = create_app("sandbox", settings, lifespan=lifespan, checks={"launcher": runner.check})
 
-    @app.post("/v1/run", summary="Run a program", **json_docs(RunRequest, RunResult))
+    @app.post("/v1/run", summary="Compile and run a program", **json_docs(RunRequest, RunResult))
     async def run(request: Request) -> Response:
-        return json_response(await runner.run(await read_model(request, RunRequest)))
+        deadline_s = caller_deadline_s(request, MAX_CALL_S, MAX_CALL_S)
+        return json_response(await runner.run(await read_model(request, RunRequest), deadline_s))
 
-    @app.get("/v1/info", summary="Languages and active protections")
+    @app.get("/v1/languages", summary="Languages that work here, and the isolation in force")
+    async def languages() -> LanguageList:
+        return LanguageList(
+            languages=await runner.languages(),
+            tier=tier(runner.protections),
+            protections={name: name in runner.protections for name in PROTECTIONS},
+        )
+
+    @app.get("/v1/info", summary="Active protections and bounds")
     async def info() -> Info:
         active = runner.protections
         return Info(
-            languages={"python": platform.python_version()},
             tier=tier(active),
             protections={name: name in active for name in PROTECTIONS},
             min_protection=settings.min_protection,
             max_concurrency=settings.max_concurrency,
             max_waiting=settings.max_waiting,
+            max_cases=settings.max_cases,
             default_limits=Limits(),
+            default_compile_limits=CompileLimits(),
         )
 
-    python = LanguageInfo(available=True, version=platform.python_version())
-    add_dialect_routes(app, runner, settings, lambda: {"python": python})
+    add_dialect_routes(app, runner, settings, runner.languages)
     return app

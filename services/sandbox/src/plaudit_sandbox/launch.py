@@ -7,6 +7,7 @@ import shutil
 import socket
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import plaudit_sandbox
@@ -36,8 +37,11 @@ class Launcher:
         self._directory = directory
 
     @classmethod
-    async def start(cls, settings: SandboxSettings) -> "Launcher":
-        """Start it with an empty environment. Raises Unavailable when it does not come up."""
+    async def start(cls, settings: SandboxSettings, readable: Iterable[str]) -> "Launcher":
+        """Start it with an empty environment. Raises Unavailable when it does not come up.
+
+        `readable`: directories of toolchains, which programs may read.
+        """
         control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         directory = tempfile.mkdtemp(prefix="plaudit-sandbox-")
         options = {
@@ -46,7 +50,8 @@ class Launcher:
             "uid": settings.run_uid,
             "disk_bytes": settings.disk_bytes,
             "max_processes": settings.max_processes,
-            "toolchains": [],
+            "max_concurrency": settings.max_concurrency,
+            "toolchains": list(readable),
         }
         source = Path(plaudit_sandbox.__file__).parents[1]
         arguments = ["-I", "-S", "-X", "utf8", "-c", _BOOT, json.dumps(options), str(source)]

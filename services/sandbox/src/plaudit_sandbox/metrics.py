@@ -1,6 +1,6 @@
 """What /metrics says about runs."""
 
-from plaudit.schemas.sandbox import RunResult
+from plaudit.schemas.sandbox import StepResult
 from plaudit.telemetry import counter, gauge, histogram
 from plaudit_sandbox.protections import PROTECTIONS
 
@@ -14,7 +14,7 @@ PROTECTION = gauge(
 )
 
 
-def observe_run(result: RunResult) -> None:
+def observe_run(result: StepResult) -> None:
     RUNS.labels(result.status).inc()
     WALL.observe(result.wall_s)
     CPU.inc(result.cpu_s)

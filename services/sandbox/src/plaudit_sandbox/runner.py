@@ -3,21 +3,27 @@
 import asyncio
 import json
 import socket
-from typing import Self
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Self
 
-from pydantic import ValidationError
-
-from plaudit.errors import QueueFull, Unavailable
-from plaudit.schemas.sandbox import RunRequest, RunResult
+from plaudit.errors import QueueFull, Rejected, Unavailable
+from plaudit.schemas.sandbox import Language, LanguageInfo, RunRequest, RunResult
 from plaudit.telemetry import get_logger
+from plaudit_sandbox.call import MAX_CALL_S, Call
 from plaudit_sandbox.files import check_files
+from plaudit_sandbox.languages import TOOLSETS
 from plaudit_sandbox.launch import Launcher
 from plaudit_sandbox.metrics import observe_queue, observe_run
+from plaudit_sandbox.probes import Probes
 from plaudit_sandbox.protections import check_minimum, tier
 from plaudit_sandbox.settings import SandboxSettings
+from plaudit_sandbox.steps import StepAnswer, step_answer, version_job
+from plaudit_sandbox.toolchains import Toolchain, find_toolchains
 
 OVERHEAD_S = 10.0
-"""Beyond the program's own wall limit, until the sandbox itself counts as hung."""
+"""Beyond a step's own wall limit, until the sandbox itself counts as hung."""
 
 log = get_logger(__name__)
 
@@ -32,6 +38,8 @@ class Runner:
         self._num_running = 0
         self._launcher: Launcher | None = None
         self._starting = asyncio.Lock()
+        self._probes = Probes({}, self._try)
+        self._readable: tuple[str, ...] = ()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -48,6 +56,10 @@ class Runner:
             ConfigError: fewer than `min_protection` asks for.
             Unavailable: the launcher does not start.
         """
+        toolchains = await asyncio.to_thread(find_toolchains)
+        self._probes = Probes(toolchains, self._try)
+        found = [one for one in toolchains.values() if isinstance(one, Toolchain)]
+        self._readable = tuple(dict.fromkeys(root for one in found for root in one.roots))
         return (await self._running_launcher()).protections
 
     @property
@@ -58,23 +70,55 @@ class Runner:
         """For /readyz: raises Unavailable while there is no launcher."""
         await self._running_launcher()
 
-    async def run(self, request: RunRequest) -> RunResult:
-        """
+    async def languages(self) -> dict[Language, LanguageInfo]:
+        """Which of them work here. Raises Unavailable when that cannot be found out."""
+        return await self._probes.all()
+
+    async def run(self, request: RunRequest, deadline_s: float = MAX_CALL_S) -> RunResult:
+        """Within `deadline_s` from now, as far as its cases allow.
+
         Raises:
-            Rejected: a file's path leads out of the working directory, or is no path.
+            Rejected: no such language here, too many cases, or files that cannot be.
             QueueFull: too many wait already.
             Unavailable: the sandbox itself failed; says nothing about the program.
         """
-        check_files(request.files, self._settings.max_files)
+        end_s = time.monotonic() + min(deadline_s, MAX_CALL_S)
+        self._check(request)
+        toolchain = await self._probes.toolchain(request.language)
+        async with self._place():
+            result = await self._call(request, toolchain, end_s)
+        for one in result.cases or [result]:
+            observe_run(one)
+        return result
+
+    def _check(self, request: RunRequest) -> None:
+        num_cases, maximum = len(request.cases), self._settings.max_cases
+        if num_cases > maximum:
+            raise Rejected(f"cases: {num_cases} of them, at most {maximum} (max_cases).")
+        check_files(request, TOOLSETS[request.language].source, self._settings.max_files)
+
+    async def _try(self, request: RunRequest, toolchain: Toolchain) -> tuple[RunResult, str]:
+        """A run that does not count, for the probes, and what the tools say of their version."""
+        result = await self._call(request, toolchain, time.monotonic() + MAX_CALL_S)
+        if not TOOLSETS[request.language].version:
+            return result, result.stderr
+        told = (await self._step(version_job(request, toolchain))).result
+        return result, told.stdout + told.stderr
+
+    async def _call(self, request: RunRequest, toolchain: Toolchain, end_s: float) -> RunResult:
+        launcher = await self._running_launcher()
+        return await Call(request, toolchain, tier(launcher.protections), self._step, end_s).run()
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """One of the `max_concurrency` places. Raises QueueFull."""
         await self._take_place()
         try:
-            result = await self._run_in_place(request)
+            yield
         finally:
             self._num_running -= 1
             self._places.release()
             observe_queue(self._num_running, self._num_waiting)
-        observe_run(result)
-        return result
 
     async def _take_place(self) -> None:
         if self._places.locked() and self._num_waiting >= self._settings.max_waiting:
@@ -91,19 +135,19 @@ class Runner:
         self._num_running += 1
         observe_queue(self._num_running, self._num_waiting)
 
-    async def _run_in_place(self, request: RunRequest) -> RunResult:
+    async def _step(self, job: dict[str, Any]) -> StepAnswer:
         launcher = await self._running_launcher()
-        timeout_s = request.limits.wall_s + OVERHEAD_S
+        timeout_s = job["limits"]["wall_s"] + OVERHEAD_S
         try:
             async with asyncio.timeout(timeout_s):
-                answer = await _exchange(launcher, request.model_dump_json().encode())
+                answer = await _exchange(launcher, json.dumps(job).encode())
         except TimeoutError:
             raise Unavailable(
                 f"The sandbox did not end the program within {timeout_s:g} s."
             ) from None
         except OSError as error:
             raise Unavailable(f"The sandbox broke the run off: {error}.") from error
-        return _result(answer, tier(launcher.protections))
+        return step_answer(answer)
 
     async def _running_launcher(self) -> Launcher:
         async with self._starting:
@@ -113,7 +157,7 @@ class Runner:
                 log.error("launcher_died", exit_code=self._launcher.process.returncode)
                 await self._launcher.stop()
                 self._launcher = None
-            launcher = await Launcher.start(self._settings)
+            launcher = await Launcher.start(self._settings, self._readable)
             try:
                 check_minimum(self._settings.min_protection, launcher.protections)
             except BaseException:
@@ -140,14 +184,3 @@ async def _exchange(launcher: Launcher, job: bytes) -> bytes:
     finally:
         # Closing makes the monitor end the program when nobody waits for it any more.
         writer.close()
-
-
-def _result(answer: bytes, tier: str) -> RunResult:
-    if not answer:
-        raise Unavailable("The sandbox's monitor of this run died.")
-    found = json.loads(answer)
-    try:
-        return RunResult(**found, tier=tier)
-    except ValidationError:
-        fault = found.get("fault", "an answer that is no result")
-        raise Unavailable(f"The sandbox failed: {fault}.") from None

@@ -24,4 +24,6 @@ class SandboxSettings(ServiceSettings):
     disk_bytes: int = Field(default=64 * 2**20, ge=2**16)
     """Space of a program's working directory (and its largest file)."""
     max_files: int = Field(default=64, ge=0)
-    """Files that a request may put there."""
+    """Files that a request may put there, and files that it may ask for."""
+    max_cases: int = Field(default=256, ge=1)
+    """Test cases of one request."""

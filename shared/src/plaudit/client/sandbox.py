@@ -6,11 +6,11 @@ from pydantic import RootModel
 
 from plaudit.client.http import HttpClient
 from plaudit.client.sync import SyncFace, blocking
-from plaudit.schemas.sandbox import RunRequest, RunResult
+from plaudit.schemas.sandbox import LanguageList, RunRequest, RunResult
 
 
 class SandboxInfo(RootModel[dict[str, Any]]):
-    """Which protections are active, which languages are there."""
+    """Which protections are active, and the bounds."""
 
 
 class SandboxClient(HttpClient):
@@ -27,6 +27,10 @@ class SandboxClient(HttpClient):
             "/v1/run", request, RunResult, idempotency_key=idempotency_key, timeout_s=timeout_s
         )
 
+    async def languages(self) -> LanguageList:
+        """Which work there; the first to ask waits until each has compiled and run a program."""
+        return await self.get("/v1/languages", LanguageList)
+
     async def info(self) -> dict[str, Any]:
         return (await self.get("/v1/info", SandboxInfo)).root
 
@@ -36,4 +40,5 @@ class SandboxClient(HttpClient):
 
 class SyncSandboxClient(SyncFace[SandboxClient]):
     info = blocking(SandboxClient.info)
+    languages = blocking(SandboxClient.languages)
     run = blocking(SandboxClient.run)

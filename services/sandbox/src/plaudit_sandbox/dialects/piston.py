@@ -6,7 +6,7 @@ program wrote to the two is not kept; a full queue is answered 429, where Piston
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
 
 from fastapi import FastAPI, Request, Response
@@ -27,7 +27,7 @@ from plaudit_sandbox.dialects.piston_wire import (
     Runtimes,
 )
 
-Languages = Callable[[], Mapping[Language, LanguageInfo]]
+Languages = Callable[[], Awaitable[Mapping[Language, LanguageInfo]]]
 
 ALIASES: dict[Language, tuple[str, ...]] = {
     "python": ("py", "py3", "python3"),
@@ -56,7 +56,7 @@ def add_piston_routes(app: FastAPI, patience: Patience, languages: Languages) ->
             return _failure(415, "requests must be of type application/json")
         try:
             asked = ExecuteRequest.model_validate_json(await request.body())
-            language, runtime = _find(_runtimes(languages()), asked)
+            language, runtime = _find(_runtimes(await languages()), asked)
             result = await patience.run(run_request(asked, language))
         except ValidationError as error:
             return _failure(400, _first_problem(error))
@@ -70,7 +70,7 @@ def add_piston_routes(app: FastAPI, patience: Patience, languages: Languages) ->
 
     @app.get("/api/v2/runtimes", tags=tags, summary="Languages (Piston)")
     async def runtimes() -> Runtimes:
-        return Runtimes([runtime for _, runtime in _runtimes(languages())])
+        return Runtimes([runtime for _, runtime in _runtimes(await languages())])
 
 
 def _runtimes(languages: Mapping[Language, LanguageInfo]) -> list[tuple[Language, Runtime]]:

@@ -1,7 +1,9 @@
-"""The monitor: one small process per run that starts, watches, ends and reports the program."""
+"""The monitor: one small process per step that starts, watches, ends and reports the program."""
 
+import errno
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -12,9 +14,15 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from plaudit_sandbox.launcher import kernel
+from plaudit_sandbox.launcher.end import end_all, inherit_orphans
+from plaudit_sandbox.launcher.files import NotReturned, read_files, read_tree, write_files
 from plaudit_sandbox.launcher.isolation import Isolation, isolate_run
-from plaudit_sandbox.launcher.program import MAIN, Bounds, Program, become_program
+from plaudit_sandbox.launcher.job import Bounds, Job
+from plaudit_sandbox.launcher.program import Program, become_program
 from plaudit_sandbox.launcher.watch import End, Output, Watch, own_memory_bytes
+
+_TAIL_CHARS = 16 * 2**10
+"""Where the reason of a death is looked for: at the end of stderr."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +33,20 @@ class Site:
     directory: str
     disk_bytes: int
     max_processes: int
+    max_concurrency: int
+
+    def max_user_processes(self) -> int:
+        """The kernel counts by user: of one run in its own user namespace, else of all runs."""
+        runs = 1 if self.isolation.run_namespaces else self.max_concurrency
+        return runs * self.max_processes
 
 
 def monitor(connection: int, site: Site) -> Program:
     """Run the job that `connection` sends, answer it there, and exit.
 
-    Returns only in the child that is to become the program. The answer is a `RunResult`, or
-    `{"fault": reason}` when the sandbox itself failed.
+    Returns only in the child that is to become the program. The answer is a `StepAnswer`,
+    `{"refused": reason}` when the job cannot be run as it is, or `{"fault": reason}` when the
+    sandbox itself failed.
     """
     try:
         return _run(connection, site)
@@ -40,38 +55,59 @@ def monitor(connection: int, site: Site) -> Program:
 
 
 def _run(connection: int, site: Site) -> Program:
-    job = json.loads(_read_all(connection))
-    bounds = Bounds(**job["limits"], disk_bytes=site.disk_bytes, max_processes=site.max_processes)
+    job = Job.of(_read_all(connection))
+    bounds = job.bounds(site.disk_bytes, site.max_user_processes())
     directory = _enter_directory(site)
-    _write_files(directory, job["files"] | {MAIN: job["code"]})
+    try:
+        write_files(directory, job.files)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        _answer(connection, {"refused": f"files: more than disk_bytes = {site.disk_bytes} hold"})
     first = _start_first_process() if site.isolation.run_namespaces else None
-    stdin = _memory_file(job["stdin"])
+    if first is None:
+        inherit_orphans()
+    stdin = _memory_file(job.stdin)
     (out, out_of_program), (err, err_of_program) = os.pipe(), os.pipe()
     streams = stdin, out_of_program, err_of_program
     started_s = time.monotonic()
     child = os.fork()
     if child == 0:
-        return become_program(job["code"], bounds, site.isolation, directory, streams)
+        return become_program(job, bounds, site.isolation, directory, streams)
     for handle in streams:
         os.close(handle)
     outputs = _output(out, bounds), _output(err, bounds)
-    watch = Watch(child, first, connection, outputs, bounds, own_memory_bytes())
-    result = _finish(watch, started_s)
+    watch = _watch(job, bounds, (child, first), connection, outputs)
+    result = _finish(watch, job, started_s)
+    answer = _with_files(result, job, directory)
     if first is None:
         shutil.rmtree(directory, ignore_errors=True)
-    _answer(connection, result)
+    _answer(connection, answer)
 
 
-def _finish(watch: Watch, started_s: float) -> dict[str, Any]:
+def _watch(
+    job: Job,
+    bounds: Bounds,
+    pids: tuple[int, int | None],
+    connection: int,
+    outputs: tuple[Output, Output],
+) -> Watch:
+    # A fork shares its parent's memory, which is then not the program's; another program does not.
+    shared_bytes = own_memory_bytes() if job.command is None else 0
+    max_memory_bytes = bounds.memory_bytes + job.runtime_memory_bytes
+    return Watch(*pids, connection, outputs, bounds.wall_s, max_memory_bytes, shared_bytes)
+
+
+def _finish(watch: Watch, job: Job, started_s: float) -> dict[str, Any]:
     """Watch the program to its end and say how it went."""
     end = watch.wait()
-    status, usage = _end_all(watch.child, watch.first)
+    status, usage = end_all(watch.child, watch.first)
     wall_s = time.monotonic() - started_s
     out, err = watch.outputs
     out_fits, err_fits = out.read(), err.read()
     if end == "exited" and not (out_fits and err_fits):
         end = "output"
-    return _verdict(end, status, usage, err.text(), watch.bounds) | {
+    return _verdict(end, status, usage, err.text(), job) | {
         "stdout": out.text(),
         "stderr": err.text(),
         "wall_s": wall_s,
@@ -81,20 +117,32 @@ def _finish(watch: Watch, started_s: float) -> dict[str, Any]:
 
 
 def _verdict(
-    end: End, status: int, usage: resource.struct_rusage, stderr: str, bounds: Bounds
+    end: End, status: int, usage: resource.struct_rusage, stderr: str, job: Job
 ) -> dict[str, Any]:
     """`status` and `exit_code`. Death by signal n is exit code -n; a kill of ours is null."""
     if end != "exited":
         return {"status": "killed" if end == "abandoned" else end, "exit_code": None}
     code = os.waitstatus_to_exitcode(status)
-    cpu_spent = usage.ru_utime + usage.ru_stime >= bounds.cpu_s
+    cpu_spent = usage.ru_utime + usage.ru_stime >= job.limits["cpu_s"]
     if code == -signal.SIGXCPU or (code == -signal.SIGKILL and cpu_spent):
         return {"status": "timeout", "exit_code": code}
+    if code and re.search(job.out_of_memory, stderr[-_TAIL_CHARS:]):
+        return {"status": "memory", "exit_code": code}
     if code < 0:
         return {"status": "killed", "exit_code": code}
-    if code and stderr.rstrip().rpartition("\n")[2].startswith("MemoryError"):
-        return {"status": "memory", "exit_code": code}
     return {"status": "error" if code else "ok", "exit_code": code}
+
+
+def _with_files(result: dict[str, Any], job: Job, directory: str) -> dict[str, Any]:
+    files, missing = read_files(directory, job.files_out, job.max_files_out_bytes)
+    answer = {"result": result, "files": files, "files_missing": missing, "build": {}}
+    if job.build is None or result["status"] != "ok":
+        return answer
+    try:
+        return answer | {"build": read_tree(directory, job.build, job.max_files_out_bytes)}
+    except NotReturned as reason:
+        stderr = f"{result['stderr']}\nsandbox: {reason}\n"
+        return answer | {"result": result | {"status": "output", "stderr": stderr}}
 
 
 def _enter_directory(site: Site) -> str:
@@ -104,15 +152,6 @@ def _enter_directory(site: Site) -> str:
     # From here no other process of this user may look into this one.
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
     return site.directory
-
-
-def _write_files(directory: str, files: dict[str, str]) -> None:
-    """The API has refused absolute paths and `..`; the directory is new, so no link can mislead."""
-    for name, text in files.items():
-        path = os.path.join(directory, name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
 
 
 def _start_first_process() -> int:
@@ -129,21 +168,6 @@ def _start_first_process() -> int:
     return pid
 
 
-def _end_all(child: int, first: int | None) -> tuple[int, resource.struct_rusage]:
-    """Kill whatever still runs and collect the program's exit status and usage."""
-    if first is not None:
-        os.kill(first, signal.SIGKILL)
-    try:
-        os.killpg(child, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        # It has not reached setsid yet, or it is gone.
-        os.kill(child, signal.SIGKILL)
-    _, status, usage = os.wait4(child, 0)
-    if first is not None:
-        os.waitpid(first, 0)
-    return status, usage
-
-
 def _memory_file(text: str) -> int:
     handle = os.memfd_create("stdin")
     _write_all(handle, text.encode("utf-8", errors="surrogatepass"))
@@ -156,9 +180,9 @@ def _output(handle: int, bounds: Bounds) -> Output:
     return Output(handle, bounds.output_bytes)
 
 
-def _answer(connection: int, result: dict[str, Any]) -> NoReturn:
+def _answer(connection: int, answer: dict[str, Any]) -> NoReturn:
     try:
-        _write_all(connection, json.dumps(result).encode())
+        _write_all(connection, json.dumps(answer).encode())
     except OSError as error:
         sys.stderr.write(f"sandbox: nobody waits for this result any more: {error}\n")
     finally:

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Literal
 
-from plaudit_sandbox.launcher.program import Bounds
+from plaudit_sandbox.launcher.tree import descendants, resident_bytes
 
 _CHUNK_BYTES = 64 * 2**10
 _MEMORY_CHECK_S = 0.05
@@ -47,37 +47,49 @@ class Watch:
 
     child: int
     first: int | None
-    """Process 1 of its pid namespace, the parent of what it left behind."""
+    """Process 1 of its pid namespace, which is ours."""
     connection: int
     outputs: tuple[Output, Output]
-    bounds: Bounds
-    own_memory_bytes: int
+    wall_s: float
+    max_memory_bytes: int
+    shared_memory_bytes: int
     """What every process shares with the launcher, not counted as the program's."""
 
     def wait(self) -> End:
         """Until the program exits, or the first bound it breaks. Kills nothing."""
-        deadline = time.monotonic() + self.bounds.wall_s
+        deadline_s = time.monotonic() + self.wall_s
         poller, exited = self._poller()
-        by_handle = {output.handle: output for output in self.outputs}
         try:
-            while True:
-                left_s = deadline - time.monotonic()
-                if left_s <= 0:
-                    return "timeout"
-                events = poller.poll(1000 * min(left_s, _MEMORY_CHECK_S) + 1)
-                if not events and self._memory_bytes() > self.bounds.memory_bytes:
-                    return "memory"
-                for handle, _ in events:
-                    if handle == exited:
-                        return "exited"
-                    if handle == self.connection:
-                        return "abandoned"
-                    if not by_handle[handle].read():
-                        return "output"
-                    if not by_handle[handle].open:
-                        poller.unregister(handle)
+            return self._wait(poller, exited, deadline_s)
         finally:
             os.close(exited)
+
+    def _wait(self, poller: select.poll, exited: int, deadline_s: float) -> End:
+        check_s = time.monotonic() + _MEMORY_CHECK_S
+        while True:
+            now_s = time.monotonic()
+            if now_s >= deadline_s:
+                return "timeout"
+            if now_s >= check_s:
+                if self._memory_bytes() > self.max_memory_bytes:
+                    return "memory"
+                check_s = now_s + _MEMORY_CHECK_S
+            for handle, _ in poller.poll(1000 * (min(check_s, deadline_s) - now_s) + 1):
+                if end := self._after(handle, exited, poller):
+                    return end
+
+    def _after(self, handle: int, exited: int, poller: select.poll) -> End | None:
+        """What an event on `handle` means for the program."""
+        if handle == exited:
+            return "exited"
+        if handle == self.connection:
+            return "abandoned"
+        [output] = [one for one in self.outputs if one.handle == handle]
+        if not output.read():
+            return "output"
+        if not output.open:
+            poller.unregister(handle)
+        return None
 
     def _poller(self) -> tuple[select.poll, int]:
         poller, exited = select.poll(), os.pidfd_open(self.child)
@@ -89,42 +101,11 @@ class Watch:
         return poller, exited
 
     def _memory_bytes(self) -> int:
-        roots = [self.child] if self.first is None else [self.child, self.first]
-        used = (max(0, _resident_bytes(pid) - self.own_memory_bytes) for pid in _tree(roots))
-        return sum(used)
-
-
-def _tree(roots: list[int]) -> list[int]:
-    """The processes and all their descendants, as far as they can be seen."""
-    found, waiting = [], list(roots)
-    while waiting:
-        pid = waiting.pop()
-        found.append(pid)
-        waiting += _children(pid)
-    return found
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        threads = os.listdir(f"/proc/{pid}/task")
-        texts = [_read(f"/proc/{pid}/task/{thread}/children") for thread in threads]
-    except OSError:
-        return []
-    return [int(word) for text in texts for word in text.split()]
-
-
-def _resident_bytes(pid: int) -> int:
-    try:
-        return int(_read(f"/proc/{pid}/statm").split()[1]) * os.sysconf("SC_PAGESIZE")
-    except OSError:
-        return 0
+        """Of all below the monitor: the program, what it started, and what it left behind."""
+        pids = [pid for pid in descendants(os.getpid()) if pid != self.first]
+        return sum(max(0, resident_bytes(pid) - self.shared_memory_bytes) for pid in pids)
 
 
 def own_memory_bytes() -> int:
     """Resident bytes of the calling process."""
-    return _resident_bytes(os.getpid())
-
-
-def _read(path: str) -> str:
-    with open(path) as file:
-        return file.read()
+    return resident_bytes(os.getpid())

@@ -39,6 +39,7 @@ class Options:
     uid: int
     disk_bytes: int
     max_processes: int
+    max_concurrency: int
     toolchains: list[str]
     """Directories that programs may read besides the system's own."""
 
@@ -50,7 +51,13 @@ def main() -> None:
     control = socket.socket(fileno=options.control)
     isolation = isolate_launcher(options.directory, options.uid, options.toolchains)
     control.send(json.dumps(isolation.active()).encode())
-    place = Site(isolation, options.directory, options.disk_bytes, options.max_processes)
+    place = Site(
+        isolation,
+        options.directory,
+        options.disk_bytes,
+        options.max_processes,
+        options.max_concurrency,
+    )
     # Nobody waits for monitors, and none may stay behind as a zombie.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     gc.collect()
