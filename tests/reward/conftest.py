@@ -13,6 +13,7 @@ import pytest
 from plaudit.client import ClientOptions, RewardClient, SandboxClient
 from plaudit.schemas.reward import Answer, RewardGroup, RewardSpec, ScoreRequest, ScoreResponse
 from plaudit.testing import free_port
+from plaudit_reward.models.pool import ModelPool
 from plaudit_reward.registry import Registry, load_registry
 from plaudit_reward.reward import Pool
 from plaudit_reward.scoring import Resources, Scorer
@@ -51,7 +52,7 @@ async def score(registry: Registry, pool: VerifierPool, sandbox: SandboxClient) 
     verifier, places = Verifier(pool), asyncio.Semaphore(8)
 
     async def call(name: str, group: RewardGroup, **params: Any) -> list[Value]:
-        resources = Resources(verifier, sandbox, places)
+        resources = Resources(verifier, sandbox, places, {ModelPool: ModelPool({})})
         scorer = Scorer(registry, registry.rewards[name].pool, resources, 2**20)
         spec = RewardSpec(name=name, params=params)
         found = await scorer.score(ScoreRequest(groups=[group], rewards=[spec]))

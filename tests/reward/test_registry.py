@@ -13,6 +13,7 @@ from plaudit_reward.reward import Context, Missing, NoParams, Pool, Score, Vecto
 from plaudit_reward.wire import Plan, PlannedGroup, PlannedReward, PoolScores, join
 
 CODE = ["binary_code", "code", "codeforces", "ioi_code", "unit_tests"]
+MODEL = ["reward_model", "unit_reward_model"]
 RULES = [
     "accuracy", "choice", "code_format", "correctness", "cosine", "efficient", "exact_match",
     "extractive_match", "format", "int", "lcpo_exact", "lcpo_max", "length", "pure_accuracy",
@@ -21,7 +22,7 @@ RULES = [
 ]  # fmt: skip
 SPECS = [
     (RewardSpec(name="acuracy"), "rewards.0.name = 'acuracy': unknown; did you mean `accuracy`?"),
-    (RewardSpec(name="zzz"), f"valid: {', '.join(sorted(CODE + RULES))}"),
+    (RewardSpec(name="zzz"), f"valid: {', '.join(sorted(CODE + MODEL + RULES))}"),
     (
         RewardSpec(name="repetition", params={"ngramsize": 3}),
         "rewards.0.params.ngramsize: unknown; did you mean `ngram_size`?",
@@ -51,7 +52,8 @@ def test_a_reward_is_asked_for_once() -> None:
 
 def test_rewards_are_found_without_being_listed() -> None:
     pools = {name: one.pool for name, one in load_registry().rewards.items()}
-    assert pools == dict.fromkeys(CODE, "code") | dict.fromkeys(RULES, "rules")
+    expected = dict.fromkeys(CODE, "code") | dict.fromkeys(MODEL, "model")
+    assert pools == expected | dict.fromkeys(RULES, "rules")
 
 
 async def test_a_reward_is_a_function_with_a_docstring() -> None:

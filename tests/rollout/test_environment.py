@@ -33,6 +33,11 @@ def test_trainer_and_rollout_want_the_same(package):
     assert extras("rollout", "vllm")[package] == extras("trainer", "train")[package]
 
 
+@pytest.mark.parametrize("package", ["torch", "transformers", "safetensors"])
+def test_trainer_and_reward_models_want_the_same(package):
+    assert extras("reward", "model")[package] == extras("trainer", "train")[package]
+
+
 def test_the_rollout_service_needs_no_vllm_to_be_imported():
     code = "import plaudit_rollout.cli, plaudit_rollout.worker, plaudit_rollout.app, sys; "
     code += "print({'torch', 'vllm', 'transformers'} & set(sys.modules))"

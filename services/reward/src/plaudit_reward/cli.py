@@ -27,7 +27,10 @@ def api() -> None:
 
 @app.command()
 def worker(
-    pool: Annotated[str, typer.Option(help="rules: in this process; code: through the sandbox.")],
+    pool: Annotated[
+        str,
+        typer.Option(help="rules: in this process; code: through the sandbox; model: by models."),
+    ],
 ) -> None:
     """Work on the queue of one pool of rewards. Start as many as you need."""
     # The API does without the clients and processes that a worker needs.

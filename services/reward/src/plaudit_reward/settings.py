@@ -2,10 +2,11 @@
 
 import os
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from plaudit.config import ServiceSettings
 from plaudit.queue import QueueOptions
+from plaudit_reward.models.spec import MAX_MODELS, ModelSpec, usable_names
 
 
 class RewardSettings(ServiceSettings):
@@ -36,6 +37,21 @@ class RewardSettings(ServiceSettings):
     """Programs that a worker of the pool `code` has in the sandbox at once."""
     sandbox_timeout_s: float = Field(default=60.0, gt=0.0)
     """For one program, with the time it waits for its turn and all attempts."""
+    models: dict[str, ModelSpec] = Field(default={}, max_length=MAX_MODELS)
+    """What the pool `model` may run or ask, by name: tables [reward.models.NAME]."""
+    max_batch_tokens: int = Field(default=16_384, ge=1)
+    """Of one batch of a local model, padding included."""
+    max_resident_models: int = Field(default=4, ge=1, le=MAX_MODELS)
+    """Local models in memory at once; another takes the place of the one unused for longest."""
+    torch_threads: int = Field(default_factory=lambda: min(4, os.cpu_count() or 1), ge=1, le=256)
+    """For one batch on the CPU."""
+    preload_models: bool = False
+    """Load them when the worker starts, which fails then, and not when they are first asked for."""
+
+    @field_validator("models", mode="after")
+    @classmethod
+    def models_are_usable(cls, value: dict[str, ModelSpec]) -> dict[str, ModelSpec]:
+        return usable_names(value)
 
     def queue_options(self) -> QueueOptions:
         """The same in the API and in every worker."""

@@ -14,6 +14,8 @@ from plaudit.client import ClientOptions, SandboxClient
 from plaudit.errors import ConfigError, Rejected
 from plaudit.queue import FailJob, Lease, Worker, WorkQueue
 from plaudit.schemas.reward import ScoreRequest
+from plaudit_reward.models.engine import EngineLimits
+from plaudit_reward.models.pool import ModelPool
 from plaudit_reward.partial import Partials
 from plaudit_reward.registry import load_registry
 from plaudit_reward.reward import Pool
@@ -73,8 +75,20 @@ async def resources_of(settings: RewardSettings, pool: Pool) -> AsyncIterator[Re
             client = await stack.enter_async_context(SandboxClient(settings.sandbox_url, options))
             places = asyncio.Semaphore(settings.sandbox_concurrency)
             yield Resources(sandbox=client, sandbox_places=places)
+        elif pool == "model":
+            models = await stack.enter_async_context(model_pool(settings))
+            if settings.preload_models:
+                await models.preload()
+            yield Resources(others={ModelPool: models})
         else:
             yield Resources()
+
+
+def model_pool(settings: RewardSettings) -> ModelPool:
+    limits = EngineLimits(
+        settings.max_batch_tokens, settings.max_resident_models, settings.torch_threads
+    )
+    return ModelPool(settings.models, limits)
 
 
 def checked_pool(name: str) -> Pool:

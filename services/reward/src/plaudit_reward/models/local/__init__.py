@@ -1,0 +1,1 @@
+"""Models that the worker runs itself. Only here are torch and transformers imported."""
