@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
-Broken = Literal["timeout", "memory", "died"]
+Broken = Literal["timeout", "memory", "died", "too_long"]
 """Why there will be no line."""
 _LOOK_S = 0.05
 
@@ -66,5 +66,7 @@ async def next_line(child: Child, limits: ChildLimits) -> bytes | Broken:
             if line.endswith(b"\n"):
                 return line
         return "died"
+    except ValueError:  # why: so a StreamReader says that a line is over its limit
+        return "too_long"
     finally:
         reading.cancel()

@@ -13,6 +13,11 @@ SECONDS = histogram(
 LATE_POOLS = counter(
     "plaudit_reward_late_pools_total", "Requests that a pool had not answered in time.", ["pool"]
 )
+USER_CODE_KILLS = counter(
+    "plaudit_reward_user_code_kills_total",
+    "Processes of users' rewards that were killed or died: timeout, memory, too_long, died.",
+    ["why"],
+)
 VERIFICATIONS = counter(
     "plaudit_reward_verifications_total",
     "Answers: asked (of Math-Verify), cached, plain (decided without it), refused (by a guard).",

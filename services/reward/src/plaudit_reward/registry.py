@@ -1,19 +1,21 @@
-"""All rewards, found by looking through `plaudit_reward.rewards`."""
+"""All rewards: those of `plaudit_reward.rewards`, of installed packages, and in users' files."""
 
 import importlib
 import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
 from plaudit.config.names import unknown_name
 from plaudit.errors import Rejected
 from plaudit.schemas.common import Contract
 from plaudit.schemas.mixing import Mixed
 from plaudit.schemas.reward import RewardInfo, RewardSpec
+from plaudit.user_code import UserReward
 from plaudit_reward import rewards
+from plaudit_reward.params import checked_params
 from plaudit_reward.reward import Reward
+from plaudit_reward.user_code.entry_points import Unavailable, rewards_of_packages
+from plaudit_reward.user_code.rewards import reward_in_file
 
 
 @dataclass(frozen=True)
@@ -28,24 +30,36 @@ class Chosen:
 class Registry:
     """Rewards by name."""
 
-    def __init__(self, found: Sequence[Reward]) -> None:
+    def __init__(self, found: Sequence[Reward], unavailable: Sequence[Unavailable] = ()) -> None:
         self.rewards: Mapping[str, Reward] = {one.name: one for one in found}
+        self._unavailable = {one.name: one for one in unavailable}
 
     def choose(self, specs: Sequence[RewardSpec]) -> list[Chosen]:
         """Raises Rejected for an unknown or repeated name and for wrong parameters."""
         chosen: dict[str, Chosen] = {}
         for index, spec in enumerate(specs):
             where = f"rewards.{index}"
-            if spec.name not in self.rewards:
-                what = f"{where}.name = {spec.name[:80]!r}"
-                raise Rejected(unknown_name(what, spec.name[:80], self.rewards))
+            reward = self._named(spec.name, f"{where}.name = {spec.name[:80]!r}")
             if spec.name in chosen:
                 raise Rejected(f"{where}.name: {spec.name!r} is asked for twice.")
-            reward = self.rewards[spec.name]
-            chosen[spec.name] = Chosen(reward, _checked_params(where, reward, spec), spec)
+            params = checked_params(f"{where}.params", reward, spec.params)
+            chosen[spec.name] = Chosen(reward, params, spec)
         return list(chosen.values())
 
+    def _named(self, name: str, what: str) -> Reward:
+        if name in self.rewards:
+            return self.rewards[name]
+        if name in self._unavailable:
+            raise Rejected(f"{what}: not available: {self._unavailable[name].reason}")
+        user = UserReward.of(name)
+        if user is None:
+            raise Rejected(unknown_name(what, name[:80], self.rewards))
+        if not user.path.is_absolute():
+            raise Rejected(f"{what}: write the file's absolute path.")
+        return reward_in_file(user, self.rewards)
+
     def describe(self) -> list[RewardInfo]:
+        """What is not available comes last."""
         return [
             RewardInfo(
                 name=one.name,
@@ -55,10 +69,17 @@ class Registry:
                 params_schema=one.params.model_json_schema(),
             )
             for one in sorted(self.rewards.values(), key=lambda one: one.name)
-        ]
+        ] + [one.info() for one in self._unavailable.values()]
 
 
 def load_registry() -> Registry:
+    """What is built in, and what installed packages add."""
+    found = built_in_rewards()
+    added, unavailable = rewards_of_packages({one.name: one for one in found})
+    return Registry([*found, *added], unavailable)
+
+
+def built_in_rewards() -> list[Reward]:
     """Import every module of `plaudit_reward.rewards` and take the rewards it defines."""
     found = []
     for module in pkgutil.iter_modules(rewards.__path__, f"{rewards.__name__}."):
@@ -68,16 +89,4 @@ def load_registry() -> Registry:
             for value in names.values()
             if isinstance(value, Reward) and value.function.__module__ == module.name
         ]
-    return Registry(found)
-
-
-def _checked_params(where: str, reward: Reward, spec: RewardSpec) -> Contract:
-    try:
-        return reward.params.model_validate(spec.params)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        name = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            valid = reward.params.model_fields
-            raise Rejected(unknown_name(f"{where}.params.{name[:80]}", name[:80], valid)) from None
-        raise Rejected(f"{where}.params.{name} of {reward.name}: {first['msg']}.") from None
+    return found

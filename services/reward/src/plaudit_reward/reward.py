@@ -106,6 +106,8 @@ class Reward:
     params: type[Contract]
     vectors: Sequence[Vector]
     function: Function
+    label: str | None = None
+    """What metrics call it where its name is any text; None: its name."""
 
     async def __call__(self, group: RewardGroup, params: Contract, context: Context) -> list[Score]:
         """One score per completion, in order."""

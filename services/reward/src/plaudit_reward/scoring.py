@@ -110,7 +110,7 @@ class Scorer:
                 task.cancel()
 
     async def _values(self, chosen: Chosen, context: GroupContext) -> list[Score]:
-        name, started_s = chosen.reward.name, time.perf_counter()
+        name, started_s = chosen.reward.label or chosen.reward.name, time.perf_counter()
         try:
             scores = [
                 _checked(score, answer)

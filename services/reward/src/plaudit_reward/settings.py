@@ -1,6 +1,7 @@
 """Settings of the reward service, from PLAUDIT_REWARD_* or plaudit.toml [reward]."""
 
 import os
+from pathlib import Path
 
 from pydantic import Field, field_validator
 
@@ -52,6 +53,24 @@ class RewardSettings(ServiceSettings):
     @classmethod
     def models_are_usable(cls, value: dict[str, ModelSpec]) -> dict[str, ModelSpec]:
         return usable_names(value)
+
+    user_code_dirs: list[Path] = Field(default=[], max_length=64)
+    """Below these a worker runs rewards in files (`name = "/dir/my.py:f"`); in the environment a
+    JSON list. Empty: none. Whoever may write there, or call the API, chooses what runs."""
+    user_timeout_s: float = Field(default=20.0, gt=0.0)
+    """For one group, by the clock; then the process of that reward is killed."""
+    user_memory_bytes: int = Field(default=2 * 2**30, ge=128 * 2**20)
+    """Of one such process, resident."""
+    user_processes: int = Field(default_factory=lambda: min(4, os.cpu_count() or 1), ge=1, le=256)
+    """Such processes of a worker at once."""
+
+    @field_validator("user_code_dirs", mode="after")
+    @classmethod
+    def dirs_are_absolute(cls, value: list[Path]) -> list[Path]:
+        for path in value:
+            if not path.is_absolute():
+                raise ValueError(f"{str(path)!r} is not absolute: services start anywhere")
+        return value
 
     def queue_options(self) -> QueueOptions:
         """The same in the API and in every worker."""

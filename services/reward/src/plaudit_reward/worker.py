@@ -21,6 +21,8 @@ from plaudit_reward.registry import load_registry
 from plaudit_reward.reward import Pool
 from plaudit_reward.scoring import Resources, Scorer
 from plaudit_reward.settings import RewardSettings, queue_name
+from plaudit_reward.user_code.pool import UserCode
+from plaudit_reward.user_code.process import UserCodeLimits
 from plaudit_reward.verifier.pool import VerifierLimits, VerifierPool
 from plaudit_reward.verifier.verifier import Verifier
 from plaudit_reward.wire import Found
@@ -62,10 +64,14 @@ async def handle(lease: Lease, scorer: Scorer, partials: Partials, timeout_s: fl
 async def resources_of(settings: RewardSettings, pool: Pool) -> AsyncIterator[Resources]:
     """What the rewards of `pool` need, opened and closed."""
     async with AsyncExitStack() as stack:
+        others: dict[type, object] = {
+            UserCode: await stack.enter_async_context(user_code(settings))
+        }
         if pool == "rules":
             limits = VerifierLimits(settings.verify_timeout_s, settings.verify_memory_bytes)
             children = VerifierPool(settings.verifier_processes, limits)
-            yield Resources(verifier=Verifier(await stack.enter_async_context(children)))
+            verifier = Verifier(await stack.enter_async_context(children))
+            yield Resources(verifier=verifier, others=others)
         elif pool == "code":
             options = ClientOptions(
                 api_key=settings.api_key,
@@ -74,14 +80,19 @@ async def resources_of(settings: RewardSettings, pool: Pool) -> AsyncIterator[Re
             )
             client = await stack.enter_async_context(SandboxClient(settings.sandbox_url, options))
             places = asyncio.Semaphore(settings.sandbox_concurrency)
-            yield Resources(sandbox=client, sandbox_places=places)
+            yield Resources(sandbox=client, sandbox_places=places, others=others)
         elif pool == "model":
             models = await stack.enter_async_context(model_pool(settings))
             if settings.preload_models:
                 await models.preload()
-            yield Resources(others={ModelPool: models})
+            yield Resources(others={**others, ModelPool: models})
         else:
-            yield Resources()
+            yield Resources(others=others)
+
+
+def user_code(settings: RewardSettings) -> UserCode:
+    limits = UserCodeLimits(settings.user_timeout_s, settings.user_memory_bytes)
+    return UserCode(settings.user_code_dirs, limits, settings.user_processes)
 
 
 def model_pool(settings: RewardSettings) -> ModelPool:

@@ -20,6 +20,7 @@ from plaudit.local.tool import run_tool
 from plaudit.mixing import Mixer
 from plaudit.schemas.mixing import Mixed
 from plaudit.schemas.recipe import Recipe
+from plaudit.user_code import UserReward
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,10 @@ async def ask_reward_names(
 
 
 async def check_reward_names(recipe: Recipe, environment: Environment) -> Check:
-    """Asks the reward service. Raises ConfigError with the nearest name that it knows."""
+    """Asks the reward service. Raises ConfigError with the nearest name that it knows.
+
+    Rewards in files are not its to know; `check_user_code` has looked at them.
+    """
     used = [(f"rewards.{i}.name", reward.name) for i, reward in enumerate(recipe.rewards)]
     by_kind = recipe.eval.reward_by_kind
     used += [(f"eval.reward_by_kind.{kind}", name) for kind, name in by_kind.items()]
@@ -155,7 +159,7 @@ async def check_reward_names(recipe: Recipe, environment: Environment) -> Check:
     if known is None:
         return Check("reward names", None, "not checked: the reward service does not answer")
     for setting, name in used:
-        if name not in known:
+        if name not in known and UserReward.of(name) is None:
             near = nearest(name, known)
             raise ConfigError(
                 f"{setting} = {name!r}: the reward service has no such reward.",

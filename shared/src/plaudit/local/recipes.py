@@ -9,6 +9,7 @@ from plaudit.errors import ConfigError
 from plaudit.local.environment import Environment
 from plaudit.local.interrupts import Interrupts
 from plaudit.local.tool import run_tool
+from plaudit.local.user_code import check_user_code, with_absolute_names
 from plaudit.schemas.recipe import Recipe
 
 SEED = "seed"
@@ -42,7 +43,10 @@ def find_recipe(name: str) -> Path:
 def read_recipe(name: str, overrides: Sequence[str]) -> Recipe:
     """The recipe with absolute paths. Raises ConfigError for whatever is wrong with it."""
     path = find_recipe(name)
-    return _with_absolute_paths(load_recipe(path, overrides), path.parent)
+    recipe = _with_absolute_paths(load_recipe(path, overrides), path.parent)
+    recipe = with_absolute_names(recipe, path.parent)
+    check_user_code(recipe)
+    return recipe
 
 
 def needs_seed(recipe: Recipe) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from plaudit.config.recipe import dump_recipe, load_recipe
 from plaudit.errors import ConfigError
+from plaudit.local.user_code import keep_copies
 from plaudit.report.files import read_summary
 from plaudit.schemas.recipe import Recipe
 from plaudit.schemas.run import Summary
@@ -72,7 +73,10 @@ def check_new(path: Path) -> None:
 
 
 def create_run(path: Path, recipe: Recipe, argv: Sequence[str]) -> Run:
-    """Writes recipe.toml and run.json. Raises ConfigError when `path` exists."""
+    """Writes recipe.toml, run.json and copies of users' rewards.
+
+    Raises ConfigError when `path` exists or cannot be written.
+    """
     check_new(path)
     path = path.absolute()
     run = Run(path, path.name, datetime.now(UTC).isoformat(timespec="seconds"))
@@ -81,6 +85,7 @@ def create_run(path: Path, recipe: Recipe, argv: Sequence[str]) -> Run:
     try:
         half.mkdir(parents=True)
         (half / "recipe.toml").write_text(dump_recipe(recipe), encoding="utf-8")
+        keep_copies(recipe, half)
         (half / _RECORD).write_text(json.dumps(record, indent=2), encoding="utf-8")
         half.replace(path)
     except OSError as error:

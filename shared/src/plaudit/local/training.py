@@ -17,6 +17,7 @@ from plaudit.local.run_dir import Run, restore_latest
 from plaudit.local.services import REWARD_API, Model, Topology, training_specs
 from plaudit.local.status import fetch_status
 from plaudit.local.supervisor import Process, Supervisor
+from plaudit.local.user_code import allowed_dirs
 from plaudit.schemas.recipe import Recipe
 from plaudit.schemas.run import RunStatus
 
@@ -53,7 +54,8 @@ def topology(
         redis = local_redis(run.path / DIRECTORY)
     model = Model(recipe.model.path, recipe.model.max_model_tokens, recipe.model.dtype)
     services = local_services(recipe, environment)
-    return Topology(environment, services, redis, model, num_replicas)
+    dirs = allowed_dirs(recipe, environment)
+    return Topology(environment, services, redis, model, num_replicas, extra_env=dirs)
 
 
 def specs_of(

@@ -137,7 +137,7 @@ class VerifierPool:
                 return Missing(f"not decided within {limits.timeout_s:g} s")
             case "memory":
                 return Missing(f"not decided within {limits.memory_bytes} bytes")
-            case "died":
+            case "died" | "too_long":
                 return Missing("the verifier process died", retryable=True)
 
     def _settle_failed(self, question: Question, why: Missing) -> None:

@@ -1,0 +1,166 @@
+"""Rewards in files: how a recipe names them, what is found wrong without running them."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from plaudit.errors import ConfigError
+from plaudit.local.environment import Environment
+from plaudit.local.recipes import read_recipe
+from plaudit.local.run_dir import create_run
+from plaudit.local.training import topology
+from plaudit.local.user_code import changed_files, check_user_code
+from plaudit.schemas.recipe import Recipe, RewardRecipe
+
+RECIPE = """
+name = "mine"
+[[rewards]]
+name = "./rewards/mine.py:brevity"
+params = { limit = 3 }
+[[rewards]]
+name = "format"
+gate = { reward = "./rewards/mine.py:brevity", at_least = 1.0 }
+[eval]
+reward_by_kind = { math = "rewards/mine.py:brevity" }
+"""
+MINE = """
+raise RuntimeError("nobody runs this file")
+from somewhere import elsewhere as imported
+try:
+    def brevity(completions, *, prompt, limit=5): ...
+except ImportError:
+    def guarded(texts, **params): ...
+if True:
+    async def waited(texts): ...
+assigned = typed = brevity
+annotated: object = brevity
+class Caller:
+    def inner(self, texts): ...
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A directory with a recipe that uses a file beside it."""
+    project = tmp_path / "project"
+    (project / "rewards").mkdir(parents=True)
+    (project / "recipe.toml").write_text(RECIPE)
+    (project / "rewards/mine.py").write_text(MINE)
+    return project
+
+
+def recipe_with(name: str, **params: object) -> Recipe:
+    return Recipe(name="mine", rewards=[RewardRecipe(name=name, params=params)])
+
+
+def test_names_become_absolute_wherever_they_stand(project: Path) -> None:
+    recipe = read_recipe(str(project / "recipe.toml"), [])
+    name = f"{project}/rewards/mine.py:brevity"
+    assert recipe.rewards[0].name == name
+    assert recipe.rewards[1].gate is not None
+    assert recipe.rewards[1].gate.reward == name
+    assert recipe.eval.reward_by_kind == {"math": name}
+
+
+def test_the_current_directory_comes_before_that_of_the_recipe(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    (here / "rewards").mkdir(parents=True)
+    (here / "rewards/mine.py").write_text("def brevity(texts, limit=1): ...")
+    monkeypatch.chdir(here)
+    recipe = read_recipe(str(project / "recipe.toml"), [])
+    assert recipe.rewards[0].name == f"{here}/rewards/mine.py:brevity"
+
+
+@pytest.mark.parametrize(
+    "function",
+    ["brevity", "guarded", "waited", "assigned", "typed", "annotated", "Caller", "imported"],
+)
+def test_what_a_file_defines_is_found_without_running_it(project: Path, function: str) -> None:
+    check_user_code(recipe_with(f"{project}/rewards/mine.py:{function}"))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("mine.py:brevty", "has no 'brevty'. Fix: did you mean 'brevity'?"),
+        ("mine.py:inner", "has no 'inner'. Fix: it has: Caller, annotated"),
+        ("mien.py:brevity", "no such file. Fix: did you mean '{rewards}/mine.py'?"),
+        ("zzzzzzzz.py:brevity", "no such file. Fix: a reward in a file is named PATH.py:FUNCTION"),
+        ("broken.py:f", "line 2: invalid syntax. Fix: correct the file"),
+        ("binary.py:f", "source code string cannot contain null bytes"),
+    ],
+)
+def test_what_is_not_there_is_named_with_the_nearest(
+    project: Path, name: str, message: str
+) -> None:
+    rewards = project / "rewards"
+    (rewards / "broken.py").write_text("\nclass class")
+    (rewards / "binary.py").write_bytes(b"\0")
+    with pytest.raises(ConfigError) as caught:
+        check_user_code(recipe_with(f"{rewards}/{name}"))
+    assert f"rewards.0.name = '{rewards}/{name}': " in str(caught.value)
+    assert message.format(rewards=rewards) in str(caught.value)
+
+
+def test_what_an_import_of_everything_brings_is_not_known_before(project: Path) -> None:
+    (project / "all.py").write_text("from elsewhere import *")
+    check_user_code(recipe_with(f"{project}/all.py:anything"))
+
+
+def test_parameters_that_the_function_does_not_take_are_refused(project: Path) -> None:
+    name = f"{project}/rewards/mine.py"
+    check_user_code(recipe_with(f"{name}:brevity", limit=2))
+    check_user_code(recipe_with(f"{name}:guarded", anything=2))
+    with pytest.raises(ConfigError, match=r"rewards\.0\.params\.limt: unknown; did you mean `limi"):
+        check_user_code(recipe_with(f"{name}:brevity", limt=2))
+    with pytest.raises(ConfigError, match=r"rewards\.0\.params\.prompt: unknown"):
+        check_user_code(recipe_with(f"{name}:guarded", prompt="p"))
+
+
+@pytest.mark.parametrize(
+    ("variables", "document", "own"),
+    [
+        ({}, {}, []),
+        ({"PLAUDIT_REWARD_USER_CODE_DIRS": '["/a"]'}, {}, ["/a"]),
+        ({}, {"reward": {"user_code_dirs": ["/b"]}}, ["/b"]),
+    ],
+)
+def test_services_that_a_run_starts_itself_run_its_files_and_what_the_user_allows(
+    project: Path, variables: dict[str, str], document: dict[str, object], own: list[str]
+) -> None:
+    recipe = read_recipe(str(project / "recipe.toml"), [])
+    environment = Environment(variables, document=document)
+    for spec in topology(recipe, environment, None, 1).specs():
+        if spec.name.startswith("reward"):
+            allowed = json.loads(spec.env["PLAUDIT_REWARD_USER_CODE_DIRS"])
+            assert allowed == [*own, str(project / "rewards")]
+    without = recipe.model_copy(update={"rewards": [RewardRecipe(name="format")]})
+    without = without.model_copy(update={"eval": Recipe.model_fields["eval"].default})
+    assert topology(without, environment, None, 1).extra_env == {}
+
+
+def test_a_run_keeps_its_files_and_a_resumed_one_says_what_has_changed(
+    project: Path, tmp_path: Path
+) -> None:
+    recipe = read_recipe(str(project / "recipe.toml"), [])
+    run = create_run(tmp_path / "run", recipe, [])
+    assert (run.path / "user_code/0-mine.py").read_text() == MINE
+    assert run.recipe() == recipe
+    assert changed_files(run.path) == []
+    (project / "rewards/mine.py").write_text("def brevity(texts): ...")
+    [line] = changed_files(run.path)
+    assert f"{project}/rewards/mine.py is not what the run began with" in line
+    os.unlink(project / "rewards/mine.py")
+    assert len(changed_files(run.path)) == 1
+    with pytest.raises(ConfigError, match="no such file"):
+        check_user_code(run.recipe())
+
+
+def test_a_run_without_such_files_keeps_none(tmp_path: Path) -> None:
+    run = create_run(tmp_path / "run", recipe_with("format"), [])
+    assert not (run.path / "user_code").exists()
+    assert changed_files(run.path) == []
