@@ -36,11 +36,16 @@ async def test_publishes_what_protects_the_programs(own_sandbox: Process) -> Non
         with own_sandbox(who) as (url, _):
             client = await connected(url)
             published[who] = await client.info()
+            assert (await client.run(RunRequest(code=""))).tier == published[who]["tier"]
+            async with httpx.AsyncClient() as http:
+                checks = (await http.get(f"{url}/readyz")).json()["checks"]
+            assert checks == {"launcher": "ok", "isolation": published[who]["tier"]}
             await client.aclose()
     assert published["self"]["tier"] == published["user"]["tier"] == "strict"
     inside = published["container"]["protections"]
     assert published["container"]["tier"] == "basic"
-    assert not any(inside[name] for name in ("pid_namespace", "network_namespace", "private_tmp"))
+    lacking = ("pid_namespace", "network_namespace", "private_tmp", "private_root")
+    assert not any(inside[name] for name in lacking)
     assert all(inside[name] for name in ("landlock", "seccomp", "no_network", "unprivileged"))
     assert set(inside) == set(PROTECTIONS)
 
@@ -57,7 +62,7 @@ async def test_metrics_name_each_protection_and_count_runs(sandbox: Any) -> None
 def test_refuses_to_start_below_the_minimum() -> None:
     """In a container there are no namespaces; `strict` needs them."""
     wrapper = str(Path(__file__).with_name("as_other.py"))
-    env = os.environ | {"PLAUDIT_SANDBOX_PORT": "0", "PLAUDIT_SANDBOX_MIN_PROTECTION": "strict"}
+    env = os.environ | {"PLAUDIT_SANDBOX_PORT": "0", "PLAUDIT_SANDBOX_MIN_ISOLATION": "strict"}
     done = subprocess.run(
         [sys.executable, wrapper, "container", sys.executable, "-m", "plaudit_sandbox", "api"],
         env=env,
@@ -66,8 +71,8 @@ def test_refuses_to_start_below_the_minimum() -> None:
         timeout=20,
     )
     assert done.returncode == 2
-    assert "error: min_protection = 'strict' needs pid_namespace, private_tmp" in done.stderr
-    assert "fix: pid_namespace: allow user namespaces" in done.stderr
+    assert "error: min_isolation = 'strict' needs private_root, pid_namespace, " in done.stderr
+    assert "; pid_namespace: allow user namespaces" in done.stderr
 
 
 def test_the_minimum_names_what_is_missing_and_the_remedy() -> None:
@@ -76,12 +81,13 @@ def test_the_minimum_names_what_is_missing_and_the_remedy() -> None:
         check_minimum("basic", active)
     assert "no_network: allow user namespaces or the seccomp" in str(caught.value)
     check_minimum("rlimits, process_group", active)
+    check_minimum("none", [])
     assert (tier(active), tier(TIERS["basic"]), tier(PROTECTIONS)) == ("none", "basic", "strict")
 
 
-@pytest.mark.parametrize("setting", ["", " , ", "basic,nonsense", "none"])
+@pytest.mark.parametrize("setting", ["", " , ", "basic,nonsense", "none,"])
 def test_a_minimum_that_means_nothing_is_refused(setting: str) -> None:
-    with pytest.raises(ConfigError, match="min_protection"):
+    with pytest.raises(ConfigError, match="min_isolation"):
         required(setting)
 
 

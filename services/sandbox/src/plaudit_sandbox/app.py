@@ -7,7 +7,14 @@ from fastapi import FastAPI, Request, Response
 
 from plaudit.schemas.common import Contract
 from plaudit.schemas.sandbox import CompileLimits, LanguageList, Limits, RunRequest, RunResult
-from plaudit.service import caller_deadline_s, create_app, json_docs, json_response, read_model
+from plaudit.service import (
+    Check,
+    caller_deadline_s,
+    create_app,
+    json_docs,
+    json_response,
+    read_model,
+)
 from plaudit_sandbox.call import MAX_CALL_S
 from plaudit_sandbox.dialects import add_dialect_routes
 from plaudit_sandbox.metrics import observe_protections
@@ -23,7 +30,7 @@ class Info(Contract):
     """`strict`, `basic` or `none`."""
     protections: dict[str, bool]
     """Every protection by name, and whether it is in force."""
-    min_protection: str
+    min_isolation: str
     max_concurrency: int
     max_waiting: int
     max_cases: int
@@ -32,7 +39,7 @@ class Info(Contract):
 
 
 def build_app(settings: SandboxSettings) -> FastAPI:
-    """The app; its start raises ConfigError when `min_protection` cannot be met."""
+    """The app; its start raises ConfigError when `min_isolation` cannot be met."""
     runner = Runner(settings)
 
     @asynccontextmanager
@@ -41,7 +48,11 @@ def build_app(settings: SandboxSettings) -> FastAPI:
             observe_protections(runner.protections)
             yield
 
-    app = create_app("sandbox", settings, lifespan=lifespan, checks={"launcher": runner.check})
+    async def isolation() -> str:
+        return tier(runner.protections)
+
+    checks: dict[str, Check] = {"launcher": runner.check, "isolation": isolation}
+    app = create_app("sandbox", settings, lifespan=lifespan, checks=checks)
 
     @app.post("/v1/run", summary="Compile and run a program", **json_docs(RunRequest, RunResult))
     async def run(request: Request) -> Response:
@@ -62,7 +73,7 @@ def build_app(settings: SandboxSettings) -> FastAPI:
         return Info(
             tier=tier(active),
             protections={name: name in active for name in PROTECTIONS},
-            min_protection=settings.min_protection,
+            min_isolation=settings.min_isolation,
             max_concurrency=settings.max_concurrency,
             max_waiting=settings.max_waiting,
             max_cases=settings.max_cases,

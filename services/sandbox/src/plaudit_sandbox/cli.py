@@ -18,7 +18,7 @@ def root() -> None:
 
 @app.command()
 def api() -> None:
-    """Serve POST /v1/run. Refuses to start below `min_protection`."""
+    """Serve POST /v1/run. Refuses to start below `min_isolation`."""
     settings = load_settings(SandboxSettings, "sandbox")
     # No other process of this user may read our environment, which holds keys.
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)

@@ -53,7 +53,7 @@ class Runner:
         """The active protections.
 
         Raises:
-            ConfigError: fewer than `min_protection` asks for.
+            ConfigError: fewer than `min_isolation` asks for.
             Unavailable: the launcher does not start.
         """
         toolchains = await asyncio.to_thread(find_toolchains)
@@ -159,7 +159,7 @@ class Runner:
                 self._launcher = None
             launcher = await Launcher.start(self._settings, self._readable)
             try:
-                check_minimum(self._settings.min_protection, launcher.protections)
+                check_minimum(self._settings.min_isolation, launcher.protections)
             except BaseException:
                 await launcher.stop()
                 raise

@@ -14,9 +14,10 @@ class SandboxSettings(ServiceSettings):
     """Programs that run at the same time."""
     max_waiting: int = Field(default=256, ge=0)
     """Requests that may wait for a free place; one more is answered 429."""
-    min_protection: str = BASIC
-    """`basic`, `strict`, or names of protections separated by commas; the service refuses to start
-    when one of them cannot be had here."""
+    min_isolation: str = BASIC
+    """`strict`, `basic`, or names of protections separated by commas; the service refuses to start
+    when one of them cannot be had here. `none` asks for nothing: only for programs that you
+    trust."""
     run_uid: int = Field(default=65534, ge=1)
     """The user that programs run as when the service itself is root."""
     max_processes: int = Field(default=64, ge=1)

@@ -4,11 +4,13 @@ from plaudit.service.app import create_app
 from plaudit.service.body import idempotency_key, json_docs, json_response, read_model
 from plaudit.service.deadline import caller_deadline_s
 from plaudit.service.exit import guard
+from plaudit.service.health import Check
 from plaudit.service.jobs import JobVerb, add_job_routes, job_id_of
 from plaudit.service.server import serve
 from plaudit.service.worker import run_worker
 
 __all__ = [
+    "Check",
     "JobVerb",
     "add_job_routes",
     "caller_deadline_s",

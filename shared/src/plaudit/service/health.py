@@ -9,8 +9,9 @@ from fastapi import FastAPI, Response
 from plaudit.errors import PlauditError, Unavailable
 from plaudit.telemetry.metrics import METRICS_CONTENT_TYPE, metrics_text
 
-Check = Callable[[], Awaitable[None]]
-"""Raises Unavailable when what it looks at cannot be used."""
+Check = Callable[[], Awaitable[str | None]]
+"""Raises Unavailable when what it looks at cannot be used. What it returns is shown in place of
+`ok`."""
 
 MoreMetrics = Callable[[], Awaitable[bytes]]
 """Prometheus text made when /metrics is asked; never raises, bounds its own time."""
@@ -27,32 +28,39 @@ class Readiness:
         self.draining = draining
         self._lock = asyncio.Lock()
         self._failures: list[str] = []
+        self._found: dict[str, str] = {}
         self._checked_at = float("-inf")
 
-    async def require(self) -> None:
-        """Raises Unavailable naming every check that fails."""
+    async def require(self) -> dict[str, str]:
+        """What each check found. Raises Unavailable naming every one that fails."""
         if self.draining.is_set():
             raise Unavailable("The service is shutting down.", retry_after_s=1.0)
         async with self._lock:
             if time.monotonic() - self._checked_at > CACHE_S:
-                results = await asyncio.gather(*(run_check(n, c) for n, c in self.checks.items()))
-                self._failures = [line for line in results if line is not None]
+                await self._check_all()
                 self._checked_at = time.monotonic()
         if self._failures:
             raise Unavailable("; ".join(self._failures), retry_after_s=1.0)
+        return self._found
+
+    async def _check_all(self) -> None:
+        results = await asyncio.gather(*map(run_check, self.checks.values()))
+        named = list(zip(self.checks, results, strict=True))
+        self._failures = [f"{name}: {text}" for name, (passed, text) in named if not passed]
+        self._found = {name: text for name, (_, text) in named}
 
 
-async def run_check(name: str, check: Check) -> str | None:
+async def run_check(check: Check) -> tuple[bool, str]:
+    """Whether it passed, and what it found or why it failed."""
     try:
         async with asyncio.timeout(CHECK_TIMEOUT_S):
-            await check()
+            return True, await check() or "ok"
     except TimeoutError:
-        return f"{name}: no answer within {CHECK_TIMEOUT_S:g} s"
+        return False, f"no answer within {CHECK_TIMEOUT_S:g} s"
     except PlauditError as error:
-        return f"{name}: {error}"
+        return False, str(error)
     except Exception as error:  # why: whatever a check raises means that it failed.
-        return f"{name}: {type(error).__name__}: {error}"
-    return None
+        return False, f"{type(error).__name__}: {error}"
 
 
 def add_health_routes(
@@ -64,8 +72,7 @@ def add_health_routes(
 
     @app.get("/readyz", tags=["health"], summary="The service can do its work")
     async def readyz() -> dict[str, object]:
-        await readiness.require()
-        return {"status": "ready", "checks": dict.fromkeys(readiness.checks, "ok")}
+        return {"status": "ready", "checks": await readiness.require()}
 
     @app.get("/metrics", tags=["health"], summary="Prometheus metrics", response_class=Response)
     async def metrics() -> Response:

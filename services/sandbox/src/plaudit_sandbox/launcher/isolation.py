@@ -1,9 +1,9 @@
 """Which protections this machine allows, and how they are put on.
 
-Two levels. The launcher leaves the network, and root, once for all runs (a network namespace
-costs about a millisecond and its clean-up more). Each run then gets its own user, pid, mount and
-ipc namespaces and a private temporary directory. What the machine refuses is left out and not
-reported; the service decides whether the rest is enough.
+Two levels. The launcher leaves the network, the file system and root, once for all runs (a network
+namespace costs about a millisecond and its clean-up more). Each run then gets its own user, pid,
+mount and ipc namespaces and a private temporary directory. What the machine refuses is left out
+and not reported; the service decides whether the rest is enough.
 """
 
 import os
@@ -13,12 +13,14 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from plaudit_sandbox.launcher import kernel, landlock, seccomp
+from plaudit_sandbox.launcher import kernel, landlock, root, seccomp
 
 _RUN_NAMESPACES = (
     kernel.CLONE_NEWUSER | kernel.CLONE_NEWPID | kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC
 )
-_LAUNCHER_NAMESPACES = kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
+_LAUNCHER_NAMESPACES = (
+    kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS | kernel.CLONE_NEWCGROUP
+)
 _READABLE = (
     "/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives",
 )  # fmt: skip
@@ -31,6 +33,7 @@ class Isolation:
 
     own_uid: bool = False
     network_namespace: bool = False
+    private_root: bool = False
     run_namespaces: bool = False
     landlock: bool = False
     seccomp: bool = False
@@ -48,6 +51,7 @@ class Isolation:
             "own_uid": self.own_uid,
             "no_network": self.network_namespace or self.seccomp,
             "network_namespace": self.network_namespace,
+            "private_root": self.private_root,
             "pid_namespace": self.run_namespaces,
             "private_tmp": self.run_namespaces,
             "landlock": self.landlock,
@@ -61,16 +65,17 @@ def isolate_launcher(directory: str, uid: int, toolchains: Sequence[str]) -> Iso
 
     `directory` is handed to `uid`, the user that programs run as when this process is root.
     """
-    if os.getuid() == 0:
-        network = _enter(_LAUNCHER_NAMESPACES)
-        own_uid = _become(uid, directory, [sys.base_prefix, *toolchains])
-    else:
-        ids = os.getuid(), os.getgid()
-        network = _enter(kernel.CLONE_NEWUSER | _LAUNCHER_NAMESPACES) and _map_ids(*ids)
-        own_uid = False
+    readable = [*_READABLE, sys.base_prefix, sys.prefix, *toolchains]
+    as_root = os.getuid() == 0
+    network = _enter(_LAUNCHER_NAMESPACES) if as_root else _enter_as_user(_LAUNCHER_NAMESPACES)
+    private_root = _works(lambda: root.enter(readable, _DEVICES, directory))
+    if private_root:
+        root.enter(readable, _DEVICES, directory)
+    own_uid = as_root and _become(uid, directory, readable)
     return Isolation(
         own_uid=own_uid,
         network_namespace=network and _has_no_network(),
+        private_root=private_root,
         run_namespaces=_works(lambda: isolate_run(directory)),
         landlock=_works(_try_landlock),
         seccomp=seccomp.supported() and _works(_try_seccomp),
@@ -124,9 +129,20 @@ def _enter(namespaces: int) -> bool:
     return True
 
 
+def _enter_as_user(namespaces: int) -> bool:
+    """In a user namespace of our own, in which this user may make the others."""
+    ids = os.getuid(), os.getgid()
+    if not _enter(kernel.CLONE_NEWUSER | namespaces):
+        return False
+    _map_ids(*ids)
+    return True
+
+
 def _become(uid: int, directory: str, needed: Sequence[str]) -> bool:
+    """Stop being root; False where that is refused, or leads where this user cannot read."""
+    if not all(_is_open(path) for path in needed if os.path.exists(path)):
+        return False
     try:
-        _open_paths(needed)
         os.chown(directory, uid, uid)
         os.setgroups([])
         os.setresgid(uid, uid, uid)
@@ -138,49 +154,19 @@ def _become(uid: int, directory: str, needed: Sequence[str]) -> bool:
     return True
 
 
-def _open_paths(needed: Sequence[str]) -> None:
-    """Let another user reach what lies below a private directory such as /root.
-
-    In a mount namespace of our own, the private directory is covered by an empty one that leads
-    to `needed` and nowhere else.
-    """
-    blocked = {path: ancestor for path in needed if (ancestor := _private_ancestor(path))}
-    if not blocked:
-        return
-    kernel.unshare(kernel.CLONE_NEWNS)
-    kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
-    handles = {path: os.open(path, os.O_PATH | os.O_DIRECTORY) for path in blocked}
-    for ancestor in set(blocked.values()):
-        kernel.mount("tmpfs", ancestor, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=0755")
-    for path, handle in handles.items():
-        os.makedirs(path, mode=0o755, exist_ok=True)
-        kernel.mount(f"/proc/self/fd/{handle}", path, None, kernel.MS_BIND | kernel.MS_REC)
-        os.close(handle)
-
-
-def _private_ancestor(path: str) -> str | None:
-    parents = [path]
+def _is_open(path: str) -> bool:
+    """Whether every user may enter the directories that lead there."""
+    directory = path if os.path.isdir(path) else os.path.dirname(path)
+    parents = [directory]
     while parents[-1] != "/":
         parents.append(os.path.dirname(parents[-1]))
-    for parent in reversed(parents):
-        if not os.stat(parent).st_mode & stat.S_IXOTH:
-            return parent
-    return None
+    return all(os.stat(parent).st_mode & stat.S_IXOTH for parent in parents)
 
 
-def _map_ids(uid: int, gid: int) -> bool:
-    _write("/proc/self/setgroups", "deny")
-    _write("/proc/self/uid_map", f"{uid} {uid} 1")
-    _write("/proc/self/gid_map", f"{gid} {gid} 1")
-    return True
-
-
-def _write(path: str, text: str) -> None:
-    handle = os.open(path, os.O_WRONLY)
-    try:
-        os.write(handle, text.encode())
-    finally:
-        os.close(handle)
+def _map_ids(uid: int, gid: int) -> None:
+    kernel.write_proc("self/setgroups", "deny")
+    kernel.write_proc("self/uid_map", f"{uid} {uid} 1")
+    kernel.write_proc("self/gid_map", f"{gid} {gid} 1")
 
 
 def _has_no_network() -> bool:

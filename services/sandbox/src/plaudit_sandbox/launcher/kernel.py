@@ -22,6 +22,11 @@ PR_SET_SECCOMP = 22
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 
+PROC = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+"""Leads to /proc also from a root file system that has none. Programs do not inherit it."""
+
+_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "arm64": 41}
+_MNT_DETACH = 2
 _CAPABILITY_VERSION_3 = 0x2008_0522
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -47,6 +52,36 @@ def mount(source: str, target: str, kind: str | None, flags: int, options: str =
         options.encode() or None,
     )
     _check(_libc.mount(*arguments), f"mount {target}")
+
+
+def pivot_root(new_root: str, put_old: str) -> None:
+    new, old = ctypes.c_char_p(os.fsencode(new_root)), ctypes.c_char_p(os.fsencode(put_old))
+    number = ctypes.c_long(_PIVOT_ROOT[os.uname().machine])
+    _check(_libc.syscall(number, new, old), "pivot_root")
+
+
+def umount_lazily(target: str) -> None:
+    """Out of sight at once, gone when nobody uses it any more."""
+    _check(_libc.umount2(os.fsencode(target), ctypes.c_int(_MNT_DETACH)), f"umount {target}")
+
+
+def read_proc(path: str) -> str:
+    """A file of /proc, also where the file system has none."""
+    with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=PROC)) as file:
+        return file.read()
+
+
+def list_proc(path: str) -> list[str]:
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=PROC)
+    try:
+        return os.listdir(handle)
+    finally:
+        os.close(handle)
+
+
+def write_proc(path: str, text: str) -> None:
+    with open(os.open(path, os.O_WRONLY | os.O_CLOEXEC, dir_fd=PROC), "w") as file:
+        file.write(text)
 
 
 def syscall(number: int, *arguments: int) -> int:

@@ -1,6 +1,7 @@
 """The monitor: one small process per step that starts, watches, ends and reports the program."""
 
 import errno
+import fcntl
 import json
 import os
 import re
@@ -21,6 +22,7 @@ from plaudit_sandbox.launcher.job import Bounds, Job
 from plaudit_sandbox.launcher.program import Program, become_program
 from plaudit_sandbox.launcher.watch import End, Output, Watch, own_memory_bytes
 
+_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 _TAIL_CHARS = 16 * 2**10
 """Where the reason of a death is looked for: at the end of stderr."""
 
@@ -169,9 +171,11 @@ def _start_first_process() -> int:
 
 
 def _memory_file(text: str) -> int:
-    handle = os.memfd_create("stdin")
+    handle = os.memfd_create("stdin", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     _write_all(handle, text.encode("utf-8", errors="surrogatepass"))
     os.lseek(handle, 0, os.SEEK_SET)
+    # It is memory that no limit of the program's counts.
+    fcntl.fcntl(handle, fcntl.F_ADD_SEALS, _SEALS)
     return handle
 
 

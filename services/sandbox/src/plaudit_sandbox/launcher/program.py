@@ -51,13 +51,14 @@ def become_program(
     os.setsid()
     for target, stream in enumerate(streams):
         os.dup2(stream, target)
-    os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    max_handles = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     os.chdir(directory)
     os.umask(0o077)
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _limit(job, bounds)
+    os.closerange(3, max_handles)
     restrict_program(isolation, directory, may_fork=job.may_fork)
     if job.command is not None:
         return Command([*job.command, *job.args], job.environment(directory))
@@ -89,8 +90,7 @@ def _limit_memory(job: Job, memory_bytes: int) -> None:
 
 
 def _statm() -> list[int]:
-    with open("/proc/self/statm") as file:
-        return [int(word) for word in file.read().split()]
+    return [int(word) for word in kernel.read_proc("self/statm").split()]
 
 
 def _set(number: int, value: int) -> None:

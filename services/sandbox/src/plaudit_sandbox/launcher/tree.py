@@ -2,6 +2,8 @@
 
 import os
 
+from plaudit_sandbox.launcher import kernel
+
 _PAGE_BYTES = os.sysconf("SC_PAGESIZE")
 
 
@@ -19,20 +21,15 @@ def descendants(root: int) -> list[int]:
 def resident_bytes(pid: int) -> int:
     """0 when it is gone."""
     try:
-        return int(_read(f"/proc/{pid}/statm").split()[1]) * _PAGE_BYTES
+        return int(kernel.read_proc(f"{pid}/statm").split()[1]) * _PAGE_BYTES
     except OSError:
         return 0
 
 
 def _children(pid: int) -> list[int]:
     try:
-        threads = os.listdir(f"/proc/{pid}/task")
-        texts = [_read(f"/proc/{pid}/task/{thread}/children") for thread in threads]
+        threads = kernel.list_proc(f"{pid}/task")
+        texts = [kernel.read_proc(f"{pid}/task/{thread}/children") for thread in threads]
     except OSError:
         return []
     return [int(word) for text in texts for word in text.split()]
-
-
-def _read(path: str) -> str:
-    with open(path) as file:
-        return file.read()
