@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from plaudit.testing import free_port, redis_server
@@ -105,9 +105,7 @@ groups = st.fixed_dictionaries(
 )
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, deadline=None, phases=[Phase.generate])  # shrinking takes minutes
 @given(group=groups, names=st.sets(st.sampled_from(NAMES), min_size=1, max_size=6))
 def test_any_text_and_any_reference_get_numbers_or_reasons(
     url: str, group: dict[str, Any], names: set[str]
