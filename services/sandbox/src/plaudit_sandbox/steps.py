@@ -1,6 +1,7 @@
 """Steps of a call as jobs for the launcher, and the launcher's answers."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -36,9 +37,10 @@ def compile_job(request: RunRequest, toolchain: Toolchain) -> dict[str, Any] | N
         return None
     # An empty file makes the directory: not every compiler does.
     files = {toolset.source: request.code, f"{BUILD}/.keep": "", **request.files}
+    command = _command(toolset.compile, toolchain, request.compile_limits)
     return _job(request, files, request.compile_limits) | {
-        "command": _command(toolset.compile, toolchain, request.compile_limits),
-        "env": dict(toolset.compile_env),
+        "command": command,
+        "env": _environment(command, toolset.compile_env),
         "may_fork": True,
         "limit_address_space": False,
         "build": BUILD,
@@ -57,7 +59,7 @@ def run_job(
         "stdin": case.stdin,
         "args": case.args,
         "command": command,
-        "env": dict(toolset.run_env),
+        "env": _environment(command, toolset.run_env),
         "may_fork": toolset.forks,
         "limit_address_space": toolset.limit_address_space,
         "runtime_memory_bytes": toolset.runtime_memory_bytes,
@@ -91,6 +93,13 @@ def _job(request: RunRequest, files: Mapping[str, FileContent], limits: Limits) 
 def _command(template: Sequence[str], toolchain: Toolchain, limits: Limits) -> list[str]:
     values = {**toolchain.tools, "memory_mib": str(limits.memory_bytes // _MIB)}
     return [part.format(**values) for part in template]
+
+
+def _environment(command: Sequence[str] | None, env: Mapping[str, str]) -> dict[str, str]:
+    """Without /proc the loader cannot tell where the libraries are that lie beside a tool."""
+    if command is None or not os.path.isabs(command[0]):
+        return dict(env)
+    return {"LD_ORIGIN_PATH": os.path.dirname(command[0]), **env}
 
 
 def _plain(content: FileContent) -> str | dict[str, str]:
