@@ -33,6 +33,13 @@ from plaudit.config import ServiceSettings
 from plaudit.local.recipes import read_recipe
 from plaudit.queue import QueueOptions, queue_metrics
 from plaudit_judge.settings import JudgeSettings, JudgeSpec
+from plaudit_reward.embedding.spec import (
+    EndpointSpec,
+    HashedSpec,
+    OpenAISpec,
+    PolicySpec,
+    SentenceSpec,
+)
 from plaudit_reward.registry import load_registry
 from plaudit_reward.settings import RewardSettings
 from plaudit_rollout.settings import RolloutSettings
@@ -58,7 +65,7 @@ METRICS: dict[str, ModuleType] = {
 }
 SETTINGS: dict[str, tuple[Any, ...]] = {
     "rollout": (RolloutSettings,),
-    "reward": (RewardSettings,),
+    "reward": (RewardSettings, HashedSpec, EndpointSpec, OpenAISpec, PolicySpec, SentenceSpec),
     "judge": (JudgeSettings, JudgeSpec),
     "sandbox": (SandboxSettings,),
     "trainer": (TrainerSettings,),

@@ -17,9 +17,11 @@ from plaudit_reward.models.pool import ModelPool
 from plaudit_reward.registry import Registry, load_registry
 from plaudit_reward.reward import Pool
 from plaudit_reward.scoring import Resources, Scorer
+from plaudit_reward.settings import RewardSettings
 from plaudit_reward.verifier.pool import VerifierLimits, VerifierPool
 from plaudit_reward.verifier.verifier import Verifier
 from plaudit_reward.wire import Value
+from plaudit_reward.worker import for_intrinsic_rewards
 
 
 @pytest.fixture
@@ -47,12 +49,22 @@ async def sandbox(sandbox_url: str) -> AsyncIterator[SandboxClient]:
 
 
 @pytest.fixture
-async def score(registry: Registry, pool: VerifierPool, sandbox: SandboxClient) -> Any:
+async def others(redis_url: str) -> AsyncIterator[dict[type, object]]:
+    """What `context.use` finds; the archives are empty."""
+    settings = RewardSettings(redis_url=redis_url)
+    async with for_intrinsic_rewards(settings) as found:
+        yield found
+
+
+@pytest.fixture
+async def score(
+    registry: Registry, pool: VerifierPool, sandbox: SandboxClient, others: dict[type, object]
+) -> Any:
     """`await score("length", group, unit="characters")`, as the workers do it."""
     verifier, places = Verifier(pool), asyncio.Semaphore(8)
 
     async def call(name: str, group: RewardGroup, **params: Any) -> list[Value]:
-        resources = Resources(verifier, sandbox, places, {ModelPool: ModelPool({})})
+        resources = Resources(verifier, sandbox, places, {ModelPool: ModelPool({}), **others})
         scorer = Scorer(registry, registry.rewards[name].pool, resources, 2**20)
         spec = RewardSpec(name=name, params=params)
         found = await scorer.score(ScoreRequest(groups=[group], rewards=[spec]))
@@ -165,7 +177,8 @@ async def service(redis_url: str, sandbox_url: str) -> AsyncIterator[Callable[..
     started: list[Service] = []
 
     async def start(**settings: str) -> Service:
-        one = Service(redis_url, settings.pop("sandbox", sandbox_url), **settings)
+        redis, sandbox = settings.pop("redis", redis_url), settings.pop("sandbox", sandbox_url)
+        one = Service(redis, sandbox, **settings)
         started.append(one)
         await until_healthy(one.client)
         return one

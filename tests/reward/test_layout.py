@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from plaudit_reward.layout import answer_part, boxed_answer, tagged_answer
+from plaudit_reward.layout import answer_part, boxed_answer, reasoning_part, tagged_answer
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,19 @@ def test_the_last_tag_counts(text: str, answer: str | None) -> None:
     assert tagged_answer(text) == answer
 
 
+@pytest.mark.parametrize(
+    ("text", "reasoning"),
+    [
+        ("So <reasoning>\n a </reasoning> b", "a"), ("<think>a</think>\n\nb", "a"),
+        ("<think>a</think><reasoning>b</reasoning>", "b"), (" a</think> b", "a"),
+        ("<reasoning>a", "a"), ("<reasoning></reasoning> b", ""), (" a ", "a"), ("", ""),
+        ("<reasoning>a</reasoning><reasoning>b</reasoning>", "a"),
+    ],
+)  # fmt: skip
+def test_the_first_reasoning_counts(text: str, reasoning: str) -> None:
+    assert reasoning_part(text) == reasoning
+
+
 def test_an_answer_part_is_what_the_first_middle_leaves() -> None:
     assert answer_part("[a|b|c]", "[", "|", "]") == "b|c"
     assert answer_part("[|]", "[", "|", "]") == ""
@@ -49,4 +62,5 @@ def test_a_megabyte_is_quick(piece: str) -> None:
     for one in (text, r"\boxed{" + text, "<answer>" + text):
         boxed_answer(one)
         tagged_answer(one)
+        reasoning_part(one)
     assert time.process_time() - started < 1

@@ -15,8 +15,9 @@ from plaudit_reward.wire import Plan, PlannedGroup, PlannedReward, PoolScores, j
 CODE = ["binary_code", "code", "codeforces", "ioi_code", "unit_tests"]
 MODEL = ["reward_model", "unit_reward_model"]
 RULES = [
-    "accuracy", "choice", "code_format", "correctness", "cosine", "efficient", "exact_match",
-    "extractive_match", "format", "int", "lcpo_exact", "lcpo_max", "length", "pure_accuracy",
+    "accuracy", "choice", "code_format", "completion_intrinsic", "correctness", "cosine",
+    "efficient", "exact_match", "extractive_match", "format", "group_intrinsic", "int",
+    "lcpo_exact", "lcpo_max", "length", "pure_accuracy",
     "reasoning_steps", "repetition", "repetition_dense", "soft_format", "soft_overlong",
     "strict_format", "tag_count", "voting", "xml_count",
 ]  # fmt: skip

@@ -8,6 +8,7 @@ import re
 _BOXED = "\\boxed{"
 _BRACES = re.compile("[{}]")
 _OPENING, _CLOSING = "<answer>", "</answer>"
+_REASONING = (("<reasoning>", "</reasoning>"), ("<think>", "</think>"))
 
 
 def answer_part(text: str, opening: str, middle: str, closing: str) -> str | None:
@@ -26,6 +27,22 @@ def tagged_answer(text: str) -> str | None:
     if start < 0:
         return None
     return text[start + len(_OPENING) :].partition(_CLOSING)[0].strip()
+
+
+def reasoning_part(text: str) -> str:
+    """The text in <reasoning>, else in <think>, without blanks around; else the whole text.
+
+    From the first opening tag, or from the beginning where a prompt has opened it, to the next
+    closing tag, or to the end.
+    """
+    for opening, closing in _REASONING:
+        start = text.find(opening)
+        if start >= 0:
+            return text[start + len(opening) :].partition(closing)[0].strip()
+        before, found, _ = text.partition(closing)
+        if found:
+            return before.strip()
+    return text.strip()
 
 
 def boxed_answer(text: str) -> str | None:

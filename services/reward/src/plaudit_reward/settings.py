@@ -1,12 +1,15 @@
 """Settings of the reward service, from PLAUDIT_REWARD_* or plaudit.toml [reward]."""
 
 import os
+import re
 from pathlib import Path
 
 from pydantic import Field, field_validator
 
 from plaudit.config import ServiceSettings
 from plaudit.queue import QueueOptions
+from plaudit_reward.archive.limits import ArchiveLimits
+from plaudit_reward.embedding.spec import HASHED, NAME_PATTERN, EmbedderSpec, HashedSpec
 from plaudit_reward.models.spec import MAX_MODELS, ModelSpec, usable_names
 
 
@@ -54,6 +57,18 @@ class RewardSettings(ServiceSettings):
     def models_are_usable(cls, value: dict[str, ModelSpec]) -> dict[str, ModelSpec]:
         return usable_names(value)
 
+    embedders: dict[str, EmbedderSpec] = Field(default={}, max_length=16)
+    """What intrinsic rewards embed texts with, by name; `hashed` is there without being named."""
+    embedding_cache_bytes: int = Field(default=64 * 2**20, ge=0)
+    """Embeddings that a worker keeps for texts that come again."""
+    archive_max_entries: int = Field(default=10_000, ge=1, le=1_000_000)
+    """Right completions in one archive of `completion_intrinsic`; the oldest make room."""
+    archive_max_bytes: int = Field(default=64 * 2**20, ge=2**16)
+    """Of one archive in Redis; in a worker's memory it takes two to three times as many."""
+    max_archives: int = Field(default=8, ge=1, le=1024)
+    archive_ttl_s: float = Field(default=30 * 86_400.0, gt=0.0)
+    """An archive that nothing was added to for so long is deleted."""
+
     user_code_dirs: list[Path] = Field(default=[], max_length=64)
     """Below these a worker runs rewards in files (`name = "/dir/my.py:f"`); in the environment a
     JSON list. Empty: none. Whoever may write there, or call the API, chooses what runs."""
@@ -71,6 +86,22 @@ class RewardSettings(ServiceSettings):
             if not path.is_absolute():
                 raise ValueError(f"{str(path)!r} is not absolute: services start anywhere")
         return value
+
+    @field_validator("embedders", mode="after")
+    @classmethod
+    def embedders_are_usable(cls, value: dict[str, EmbedderSpec]) -> dict[str, EmbedderSpec]:
+        for name in value:
+            if not re.fullmatch(NAME_PATTERN, name):
+                raise ValueError(f"{name!r} must match {NAME_PATTERN}")
+        return {HASHED: HashedSpec(), **value}
+
+    def archive_limits(self) -> ArchiveLimits:
+        return ArchiveLimits(
+            max_entries=self.archive_max_entries,
+            max_bytes=self.archive_max_bytes,
+            max_archives=self.max_archives,
+            ttl_s=self.archive_ttl_s,
+        )
 
     def queue_options(self) -> QueueOptions:
         """The same in the API and in every worker."""

@@ -14,6 +14,9 @@ from plaudit.client import ClientOptions, SandboxClient
 from plaudit.errors import ConfigError, Rejected
 from plaudit.queue import FailJob, Lease, Worker, WorkQueue
 from plaudit.schemas.reward import ScoreRequest
+from plaudit.service.redis import connect
+from plaudit_reward.archive.archives import Archives
+from plaudit_reward.embedding.embedders import Embedders
 from plaudit_reward.models.engine import EngineLimits
 from plaudit_reward.models.pool import ModelPool
 from plaudit_reward.partial import Partials
@@ -71,6 +74,7 @@ async def resources_of(settings: RewardSettings, pool: Pool) -> AsyncIterator[Re
             limits = VerifierLimits(settings.verify_timeout_s, settings.verify_memory_bytes)
             children = VerifierPool(settings.verifier_processes, limits)
             verifier = Verifier(await stack.enter_async_context(children))
+            others |= await stack.enter_async_context(for_intrinsic_rewards(settings))
             yield Resources(verifier=verifier, others=others)
         elif pool == "code":
             options = ClientOptions(
@@ -88,6 +92,13 @@ async def resources_of(settings: RewardSettings, pool: Pool) -> AsyncIterator[Re
             yield Resources(others={**others, ModelPool: models})
         else:
             yield Resources(others=others)
+
+
+@asynccontextmanager
+async def for_intrinsic_rewards(settings: RewardSettings) -> AsyncIterator[dict[type, object]]:
+    embedders = Embedders(settings.embedders, settings.embedding_cache_bytes)
+    async with embedders, connect(settings.redis_url) as redis:
+        yield {Embedders: embedders, Archives: Archives(redis, settings.archive_limits())}
 
 
 def user_code(settings: RewardSettings) -> UserCode:

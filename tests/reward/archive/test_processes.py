@@ -1,0 +1,76 @@
+"""Worker processes that share an archive, while they and Redis are killed."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from redis.asyncio import Redis
+
+from plaudit.schemas.reward import Answer, RewardGroup, ScoreResponse
+from plaudit.testing import redis_process
+from plaudit_reward.archive.entry import member_of
+
+KEY = "plaudit:reward:archive:default:hashed:1024"
+NOBODY = "http://127.0.0.1:9"
+NUM_GROUPS = 40
+
+
+def group_of(number: int) -> RewardGroup:
+    texts = [rf"<reasoning>{number} {half}</reasoning> \boxed{{4}}" for half in ("left", "right")]
+    completions = [Answer(text=text) for text in texts]
+    return RewardGroup(
+        group_id=str(number), prompt=[], completions=completions, reference={"answer": "4"}
+    )
+
+
+def members_of(groups: Sequence[RewardGroup]) -> Counter[bytes]:
+    return Counter(
+        member_of(group.group_id, index, one.text)
+        for group in groups
+        for index, one in enumerate(group.completions)
+    )
+
+
+async def stored(redis: Any) -> Counter[bytes]:
+    return Counter(fields[b"e"][:16] for _, fields in await redis.xrange(KEY))
+
+
+def is_complete(response: ScoreResponse) -> bool:
+    return all(one.total is not None for group in response.groups for one in group.scores)
+
+
+async def test_no_kill_loses_or_doubles_an_entry(service: Any) -> None:
+    groups = [group_of(number) for number in range(NUM_GROUPS)]
+    with redis_process(appendonly=True) as server:
+        running = await service(redis=server.url, sandbox=NOBODY)
+        killed, _ = await running.work("rules", "rules")
+
+        async def score(group: RewardGroup) -> None:
+            async with asyncio.timeout(40):
+                while not is_complete(await running.score(group, "completion_intrinsic")):
+                    await asyncio.sleep(0.05)
+
+        first = [asyncio.create_task(score(group)) for group in groups[: NUM_GROUPS // 2]]
+        await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+        killed.kill()
+        second = [asyncio.create_task(score(group)) for group in groups[NUM_GROUPS // 2 :]]
+        await asyncio.wait(second, return_when=asyncio.FIRST_COMPLETED)
+        server.restart()
+        running.worker("rules")
+        await asyncio.gather(*first, *second)
+        async with Redis.from_url(server.url) as redis:
+            assert await stored(redis) == members_of(groups)
+
+
+async def test_workers_agree_about_what_had_to_go(service: Any, redis_url: str) -> None:
+    running = await service(archive_max_entries="8", sandbox=NOBODY)
+    await running.work("rules", "rules")
+    groups = [group_of(number) for number in range(NUM_GROUPS)]
+    scored = (running.score(group, "completion_intrinsic") for group in groups)
+    assert all(is_complete(response) for response in await asyncio.gather(*scored))
+    async with Redis.from_url(redis_url) as redis:
+        left = await stored(redis)
+        assert sorted(left) == sorted(await redis.smembers(f"{KEY}:members"))
+    assert len(left) == left.total() == 8
+    assert left <= members_of(groups)
