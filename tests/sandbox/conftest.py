@@ -7,11 +7,12 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from plaudit.client import ClientOptions, SandboxClient
-from plaudit.schemas.sandbox import Limits, RunRequest, RunResult
+from plaudit.schemas.sandbox import Language, Limits, RunRequest, RunResult
 from plaudit.testing import free_port
 
 AS_OTHER = str(Path(__file__).with_name("as_other.py"))
@@ -32,6 +33,16 @@ class Sandbox:
         bounds = Limits(**({"wall_s": 5.0, "cpu_s": 5.0} | limits))
         request = RunRequest(code=code, stdin=stdin, files=files or {}, limits=bounds)
         return await self.client.run(request)
+
+    async def call(self, code: str, **fields: Any) -> RunResult:
+        """Any other fields of a RunRequest."""
+        return await self.client.run(RunRequest(code=code, **fields))
+
+    async def needs(self, language: Language) -> None:
+        """Skips the test where programs in it do not run."""
+        info = (await self.client.languages()).languages[language]
+        if not info.available:
+            pytest.skip(f"{language}: {info.reason}")
 
     async def has(self, protection: str) -> bool:
         return bool((await self.client.info())["protections"][protection])
