@@ -51,6 +51,7 @@ class Launcher:
             "disk_bytes": settings.disk_bytes,
             "max_processes": settings.max_processes,
             "max_concurrency": settings.max_concurrency,
+            "cgroup_directory": settings.cgroup_directory,
             "toolchains": list(readable),
         }
         source = Path(plaudit_sandbox.__file__).parents[1]

@@ -20,6 +20,7 @@ PROTECTIONS = {
     "private_root": "a file system in which there is nothing but what programs need, read-only",
     "pid_namespace": "it sees and signals only its own processes; none survives it",
     "private_tmp": "a directory of its own in memory, limited in size, gone after the run",
+    "cgroup": "the kernel counts and limits all memory and processes of a run together",
     "landlock": "only system libraries, the interpreter and its directory can be opened",
     "seccomp": "sockets, tracing, mounts and new namespaces are refused",
 }
@@ -45,6 +46,8 @@ _FIXES = {
     "private_root": "allow user namespaces and mounts inside them (seccomp profile, AppArmor), or "
     "run the service as root with CAP_SYS_ADMIN, on Linux 5.12 or newer",
     "private_tmp": "allow user namespaces and mounts inside them (seccomp profile, AppArmor)",
+    "cgroup": "delegate a cgroup of version 2 with the memory and pids controllers to the service "
+    "(systemd Delegate=yes, or cgroup_directory)",
     "landlock": "use Linux 5.13 or newer with Landlock enabled (lsm=...,landlock)",
     "seccomp": "use a kernel with CONFIG_SECCOMP_FILTER on x86-64 or arm64",
 }

@@ -18,6 +18,9 @@ class SandboxSettings(ServiceSettings):
     """`strict`, `basic`, or names of protections separated by commas; the service refuses to start
     when one of them cannot be had here. `none` asks for nothing: only for programs that you
     trust."""
+    cgroup_directory: str | None = None
+    """Directory of cgroup version 2, delegated to this service and empty, in which each run gets a
+    cgroup; by default the service's own one, where it may."""
     run_uid: int = Field(default=65534, ge=1)
     """The user that programs run as when the service itself is root."""
     max_processes: int = Field(default=64, ge=1)

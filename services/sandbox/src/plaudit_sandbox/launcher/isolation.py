@@ -13,14 +13,12 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from plaudit_sandbox.launcher import kernel, landlock, root, seccomp
+from plaudit_sandbox.launcher import cgroup, kernel, landlock, root, seccomp
 
 _RUN_NAMESPACES = (
     kernel.CLONE_NEWUSER | kernel.CLONE_NEWPID | kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC
 )
-_LAUNCHER_NAMESPACES = (
-    kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS | kernel.CLONE_NEWCGROUP
-)
+_LAUNCHER_NAMESPACES = kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
 _READABLE = (
     "/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives",
 )  # fmt: skip
@@ -37,6 +35,8 @@ class Isolation:
     run_namespaces: bool = False
     landlock: bool = False
     seccomp: bool = False
+    cgroups: cgroup.Delegation | None = None
+    """Where each run gets one."""
     toolchains: tuple[str, ...] = ()
     """Directories of interpreters and compilers outside the system's own, readable by all runs."""
 
@@ -54,24 +54,29 @@ class Isolation:
             "private_root": self.private_root,
             "pid_namespace": self.run_namespaces,
             "private_tmp": self.run_namespaces,
+            "cgroup": self.cgroups is not None,
             "landlock": self.landlock,
             "seccomp": self.seccomp,
         }
         return [name for name, on in found.items() if on]
 
 
-def isolate_launcher(directory: str, uid: int, toolchains: Sequence[str]) -> Isolation:
+def isolate_launcher(
+    directory: str, uid: int, toolchains: Sequence[str], cgroup_directory: str | None
+) -> Isolation:
     """Leave the network and root as far as allowed, and find out what each run can get.
 
     `directory` is handed to `uid`, the user that programs run as when this process is root.
     """
-    readable = [*_READABLE, sys.base_prefix, sys.prefix, *toolchains]
+    cgroups = _cgroups(cgroup_directory, uid)
+    needed = [*_READABLE, sys.base_prefix, sys.prefix]
+    readable = [*needed, *toolchains]
     as_root = os.getuid() == 0
     network = _enter(_LAUNCHER_NAMESPACES) if as_root else _enter_as_user(_LAUNCHER_NAMESPACES)
     private_root = _works(lambda: root.enter(readable, _DEVICES, directory))
     if private_root:
         root.enter(readable, _DEVICES, directory)
-    own_uid = as_root and _become(uid, directory, readable)
+    own_uid = as_root and _become(uid, directory, needed)
     return Isolation(
         own_uid=own_uid,
         network_namespace=network and _has_no_network(),
@@ -79,6 +84,7 @@ def isolate_launcher(directory: str, uid: int, toolchains: Sequence[str]) -> Iso
         run_namespaces=_works(lambda: isolate_run(directory)),
         landlock=_works(_try_landlock),
         seccomp=seccomp.supported() and _works(_try_seccomp),
+        cgroups=cgroups if cgroups and _works(lambda: cgroup.check(cgroups)) else None,
         toolchains=tuple(toolchains),
     )
 
@@ -119,6 +125,17 @@ def _rules(directory: str, toolchains: Sequence[str]) -> list[tuple[str, int]]:
         *((path, landlock.DEVICE) for path in _DEVICES),
         (directory, landlock.all_rights()),
     ]
+
+
+def _cgroups(directory: str | None, uid: int) -> cgroup.Delegation | None:
+    """Before anything else: they are found through the file system that is left then."""
+    found = directory or cgroup.own_directory()
+    if found is None:
+        return None
+    try:
+        return cgroup.prepare(found, uid, os.getppid())
+    except OSError:
+        return None
 
 
 def _enter(namespaces: int) -> bool:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from plaudit_sandbox.launcher import kernel
+from plaudit_sandbox.launcher.cgroup import Group
 from plaudit_sandbox.launcher.end import end_all, inherit_orphans
 from plaudit_sandbox.launcher.files import NotReturned, read_files, read_tree, write_files
 from plaudit_sandbox.launcher.isolation import Isolation, isolate_run
@@ -23,6 +24,8 @@ from plaudit_sandbox.launcher.program import Program, become_program
 from plaudit_sandbox.launcher.watch import End, Output, Watch, own_memory_bytes
 
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+_KERNEL_BYTES = 16 * 2**20
+"""Pipes, page tables, stacks: what the kernel holds for a program."""
 _TAIL_CHARS = 16 * 2**10
 """Where the reason of a death is looked for: at the end of stderr."""
 
@@ -72,15 +75,20 @@ def _run(connection: int, site: Site) -> Program:
     stdin = _memory_file(job.stdin)
     (out, out_of_program), (err, err_of_program) = os.pipe(), os.pipe()
     streams = stdin, out_of_program, err_of_program
+    group = _new_group(job, bounds, site)
     started_s = time.monotonic()
     child = os.fork()
     if child == 0:
+        if group is not None:
+            group.enter()
         return become_program(job, bounds, site.isolation, directory, streams)
     for handle in streams:
         os.close(handle)
     outputs = _output(out, bounds), _output(err, bounds)
     watch = _watch(job, bounds, (child, first), connection, outputs)
-    result = _finish(watch, job, started_s)
+    result = _finish(watch, job, started_s, group)
+    if group is not None:
+        group.remove()
     answer = _with_files(result, job, directory)
     if first is None:
         shutil.rmtree(directory, ignore_errors=True)
@@ -100,9 +108,23 @@ def _watch(
     return Watch(*pids, connection, outputs, bounds.wall_s, max_memory_bytes, shared_bytes)
 
 
-def _finish(watch: Watch, job: Job, started_s: float) -> dict[str, Any]:
+def _new_group(job: Job, bounds: Bounds, site: Site) -> Group | None:
+    """What is watched is the memory that the program maps; this counts its files and buffers, too.
+
+    The kernel ends it at this hard limit, however fast it got there.
+    """
+    if site.isolation.cgroups is None:
+        return None
+    memory_bytes = bounds.memory_bytes + job.runtime_memory_bytes + bounds.disk_bytes
+    return site.isolation.cgroups.new_group(memory_bytes + _KERNEL_BYTES, site.max_processes)
+
+
+def _finish(watch: Watch, job: Job, started_s: float, group: Group | None) -> dict[str, Any]:
     """Watch the program to its end and say how it went."""
     end = watch.wait()
+    if group is not None:
+        group.kill()
+        end = "memory" if end == "exited" and group.out_of_memory() else end
     status, usage = end_all(watch.child, watch.first)
     wall_s = time.monotonic() - started_s
     out, err = watch.outputs

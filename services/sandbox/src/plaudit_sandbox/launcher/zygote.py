@@ -40,6 +40,8 @@ class Options:
     disk_bytes: int
     max_processes: int
     max_concurrency: int
+    cgroup_directory: str | None
+    """Delegated to the service; its own one when null."""
     toolchains: list[str]
     """Directories that programs may read besides the system's own."""
 
@@ -49,7 +51,9 @@ def main() -> None:
     options = Options(**json.loads(sys.argv[1]))
     _become_ordinary_interpreter()
     control = socket.socket(fileno=options.control)
-    isolation = isolate_launcher(options.directory, options.uid, options.toolchains)
+    isolation = isolate_launcher(
+        options.directory, options.uid, options.toolchains, options.cgroup_directory
+    )
     control.send(json.dumps(isolation.active()).encode())
     place = Site(
         isolation,
