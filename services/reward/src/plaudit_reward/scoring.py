@@ -104,7 +104,10 @@ class Scorer:
             columns[one.reward.name] = await self._values(one, context)
 
         try:
-            await asyncio.gather(*(fill(one) for one in chosen))
+            if len(chosen) == 1:  # a task less for each group of a large request
+                await fill(chosen[0])
+            else:
+                await asyncio.gather(*(fill(one) for one in chosen))
         finally:
             for task in context.computed.values():
                 task.cancel()
