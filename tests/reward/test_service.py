@@ -264,4 +264,4 @@ async def test_a_stopped_worker_hands_its_work_back(service: Any, group: Any) ->
 def test_an_unknown_pool_is_refused() -> None:
     command = [sys.executable, "-m", "plaudit_reward", "worker", "--pool", "gpu"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30)
-    assert (done.returncode, "fix: use code or rules" in done.stderr) == (2, True)
+    assert (done.returncode, "fix: use code or model or rules" in done.stderr) == (2, True)
