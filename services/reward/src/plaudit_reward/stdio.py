@@ -4,7 +4,6 @@ What a program should print never enters the sandbox, so it can neither be found
 claimed by an early exit or a changed interpreter.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,8 @@ from pydantic import TypeAdapter
 
 from plaudit.errors import PlauditError
 from plaudit.schemas.common import Contract
-from plaudit.schemas.sandbox import RunRequest, RunResult
+from plaudit.schemas.sandbox import CaseResult
+from plaudit_reward.cases import run_cases
 from plaudit_reward.programs import RunParams, checked
 from plaudit_reward.reward import Context, Missing
 
@@ -49,16 +49,15 @@ async def run_tests(
     """In the order of `tests`; those with the same input are one run."""
     limits = params.limits(_output_bytes(tests))
     inputs = list(dict.fromkeys(test.stdin for test in tests))
-    requests = [RunRequest(code=program, stdin=text, limits=limits) for text in inputs]
     try:
-        results = await asyncio.gather(*(context.run(request) for request in requests))
+        results = await run_cases(program, inputs, limits, context)
     except PlauditError as error:
         return Missing(f"the sandbox could not run the tests: {error}", retryable=error.retryable)
     by_input = dict(zip(inputs, results, strict=True))
     return [_outcome(by_input[test.stdin], test) for test in tests]
 
 
-def _outcome(result: RunResult, test: Test) -> Outcome:
+def _outcome(result: CaseResult, test: Test) -> Outcome:
     if result.status == "ok":
         return Outcome(normalised(result.stdout) == normalised(test.stdout))
     last_line = result.stderr.rstrip().rpartition("\n")[2]

@@ -15,11 +15,10 @@ from plaudit.service import (
     json_response,
     read_model,
 )
-from plaudit_sandbox.call import MAX_CALL_S
 from plaudit_sandbox.dialects import add_dialect_routes
 from plaudit_sandbox.metrics import observe_protections
 from plaudit_sandbox.protections import PROTECTIONS, tier
-from plaudit_sandbox.runner import Runner
+from plaudit_sandbox.runner import MAX_CALL_S, Runner
 from plaudit_sandbox.settings import SandboxSettings
 
 

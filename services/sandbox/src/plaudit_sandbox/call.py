@@ -19,8 +19,6 @@ from plaudit.schemas.sandbox import (
 from plaudit_sandbox.steps import StepAnswer, compile_job, run_job
 from plaudit_sandbox.toolchains import Toolchain
 
-MAX_CALL_S = 300.0
-"""No case starts that could end later than this after its call has begun, but the first."""
 MAX_RESULT_BYTES = 8 * 2**20
 """No case starts when the cases before it have printed and written more than this."""
 
@@ -35,7 +33,7 @@ class Call:
     run_step: RunStep
     """Has the launcher do a job. Raises Unavailable when the sandbox itself fails."""
     deadline_s: float
-    """On the monotonic clock."""
+    """On the monotonic clock; no case but the first starts that could end later."""
 
     async def run(self) -> RunResult:
         """
@@ -62,8 +60,9 @@ class Call:
 
     async def _run_cases(self, build: Mapping[str, FileContent]) -> list[CaseResult]:
         results: list[CaseResult] = []
+        end_s = min(self.deadline_s, time.monotonic() + self.request.cases_wall_s)
         for case in self.request.cases:
-            if reason := self._reason_to_stop(results):
+            if reason := self._reason_to_stop(results, end_s):
                 results.append(_not_run("skipped", reason))
                 continue
             try:
@@ -72,12 +71,12 @@ class Call:
                 results.append(_not_run("sandbox_error", str(error)))
         return results
 
-    def _reason_to_stop(self, results: list[CaseResult]) -> str | None:
+    def _reason_to_stop(self, results: list[CaseResult], end_s: float) -> str | None:
         if not results:
             return None
         if self.request.stop_at_first_failure and results[-1].status != "ok":
             return results[-1].reason or "an earlier case was no success (stop_at_first_failure)"
-        if time.monotonic() + self.request.limits.wall_s > self.deadline_s:
+        if time.monotonic() + self.request.limits.wall_s > end_s:
             return "the call's time is used up: send this case again"
         if sum(map(_num_bytes, results)) > MAX_RESULT_BYTES:
             return "the cases before it have filled the answer: send this case again"

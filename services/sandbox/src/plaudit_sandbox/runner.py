@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 from typing import Any, Self
 
 from plaudit.errors import QueueFull, Rejected, Unavailable
-from plaudit.schemas.sandbox import Language, LanguageInfo, RunRequest, RunResult
+from plaudit.schemas.sandbox import Language, LanguageInfo, RunRequest, RunResult, StepResult
 from plaudit.telemetry import get_logger
-from plaudit_sandbox.call import MAX_CALL_S, Call
+from plaudit_sandbox.call import Call
 from plaudit_sandbox.files import check_files
 from plaudit_sandbox.languages import TOOLSETS
 from plaudit_sandbox.launch import Launcher
@@ -22,6 +22,8 @@ from plaudit_sandbox.settings import SandboxSettings
 from plaudit_sandbox.steps import StepAnswer, step_answer, version_job
 from plaudit_sandbox.toolchains import Toolchain, find_toolchains
 
+MAX_CALL_S = 600.0
+"""Of one call, with the time it waits for a place: no case starts that could end later."""
 OVERHEAD_S = 10.0
 """Beyond a step's own wall limit, until the sandbox itself counts as hung."""
 
@@ -87,7 +89,7 @@ class Runner:
         toolchain = await self._probes.toolchain(request.language)
         async with self._place():
             result = await self._call(request, toolchain, end_s)
-        for one in result.cases or [result]:
+        for one in _runs(result):
             observe_run(one)
         return result
 
@@ -184,3 +186,10 @@ async def _exchange(launcher: Launcher, job: bytes) -> bytes:
     finally:
         # Closing makes the monitor end the program when nobody waits for it any more.
         writer.close()
+
+
+def _runs(result: RunResult) -> list[StepResult]:
+    """What the call has run, a program that did not compile as one."""
+    if not result.cases or result.status == "compile_error":
+        return [result]
+    return [case for case in result.cases if case.status != "skipped"]

@@ -76,6 +76,8 @@ class RunRequest(Contract):
     compile_limits: CompileLimits = CompileLimits()
     cases: list[Case] = []
     """Runs of the one program, compiled once. Without any, it runs once on `stdin` and `args`."""
+    cases_wall_s: float = Field(default=300.0, gt=0.0, le=300.0)
+    """No case but the first starts when it could end later than this after the first has begun."""
     stop_at_first_failure: bool = False
     """Skip the cases after the first that does not end `ok`."""
 
