@@ -18,8 +18,8 @@ RULES = [
     "accuracy", "choice", "code_format", "completion_intrinsic", "correctness", "cosine",
     "efficient", "exact_match", "extractive_match", "format", "group_intrinsic", "int",
     "lcpo_exact", "lcpo_max", "length", "pure_accuracy",
-    "reasoning_steps", "repetition", "repetition_dense", "soft_format", "soft_overlong",
-    "strict_format", "tag_count", "voting", "xml_count",
+    "reasoning_steps", "remote_reward", "repetition", "repetition_dense", "soft_format",
+    "soft_overlong", "strict_format", "tag_count", "voting", "xml_count",
 ]  # fmt: skip
 SPECS = [
     (RewardSpec(name="acuracy"), "rewards.0.name = 'acuracy': unknown; did you mean `accuracy`?"),

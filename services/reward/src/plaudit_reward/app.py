@@ -23,6 +23,7 @@ from plaudit.service import (
 )
 from plaudit.service.redis import connect
 from plaudit_reward.desk import Desk
+from plaudit_reward.openrlhf.serve import add_openrlhf_route
 from plaudit_reward.settings import RewardSettings
 
 
@@ -52,6 +53,7 @@ def build_app(settings: RewardSettings) -> FastAPI:
         more_metrics=partial(queue_metrics_text, *desk.queues.values()),
     )
     _add_routes(app, desk, settings)
+    add_openrlhf_route(app, desk, settings)
     add_job_routes(app, {"score": _job_verb(desk)})
     return app
 

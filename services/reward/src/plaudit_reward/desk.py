@@ -24,6 +24,8 @@ PLAN_TTL_S = 86_400
 _PLAN_KEY = "plaudit:reward:plan:"
 
 Records = Mapping[Pool, JobRecord | None]
+Answers = Mapping[Pool, PoolScores | str]
+"""Of each pool, or the reason why it has none."""
 
 
 class Desk:
@@ -73,6 +75,12 @@ class Desk:
         `body` is `request` as it came; it goes on to the workers as it is. The same `key` with
         the same body is handed the results that exist.
         """
+        return join(*await self.collect(request, body, key, deadline_s))
+
+    async def collect(
+        self, request: ScoreRequest, body: bytes, key: str | None, deadline_s: float
+    ) -> tuple[Plan, Answers]:
+        """`score` before the answers of the pools are joined."""
         plan, job_id = self.plan(request), _job_id(key, body)
         await self._submit(plan, job_id, body, request.lane)
         records = await self._wait(plan, job_id, deadline_s)
@@ -81,7 +89,7 @@ class Desk:
             if record is not None and record.status == "running":
                 answers[pool] = await self._so_far(plan, pool, record.job_id, answers[pool])
             await self._tidy(pool, record, answers[pool], kept=key is not None)
-        return join(plan, answers)
+        return plan, answers
 
     async def submit(self, request: ScoreRequest, job_id: str) -> None:
         """Start a job. A job id that is known changes nothing."""

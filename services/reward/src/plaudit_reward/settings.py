@@ -3,14 +3,23 @@
 import os
 import re
 from pathlib import Path
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
 from plaudit.config import ServiceSettings
 from plaudit.queue import QueueOptions
+from plaudit.schemas.reward import RewardSpec
 from plaudit_reward.archive.limits import ArchiveLimits
 from plaudit_reward.embedding.spec import HASHED, NAME_PATTERN, EmbedderSpec, HashedSpec
 from plaudit_reward.models.spec import MAX_MODELS, ModelSpec, usable_names
+from plaudit_reward.openrlhf.spec import (
+    MAX_REMOTES,
+    REMOTE_NAME_PATTERN,
+    STOP_TEXTS,
+    RemoteSpec,
+    StopText,
+)
 
 
 class RewardSettings(ServiceSettings):
@@ -78,6 +87,33 @@ class RewardSettings(ServiceSettings):
     """Of one such process, resident."""
     user_processes: int = Field(default_factory=lambda: min(4, os.cpu_count() or 1), ge=1, le=256)
     """Such processes of a worker at once."""
+
+    openrlhf_rewards: list[RewardSpec] = Field(
+        default=[RewardSpec(name="accuracy")], min_length=1, max_length=64
+    )
+    """What POST /get_reward computes; in the environment a JSON list."""
+    openrlhf_missing: Literal["error"] | Annotated[float, Field(allow_inf_nan=False)] = "error"
+    """What a query without a reward gets there: an error for all of them, or this number."""
+    openrlhf_stop_texts: list[StopText] = Field(default=STOP_TEXTS, max_length=64)
+    """Cut off the end of its queries, which OpenRLHF decodes with special tokens."""
+    remotes: dict[str, RemoteSpec] = Field(default={}, max_length=MAX_REMOTES)
+    """Servers with OpenRLHF's wire for `remote_reward`, by name: tables [reward.remotes.NAME]."""
+
+    @field_validator("remotes", mode="after")
+    @classmethod
+    def remotes_are_usable(cls, value: dict[str, RemoteSpec]) -> dict[str, RemoteSpec]:
+        for name in value:
+            if not re.fullmatch(REMOTE_NAME_PATTERN, name):
+                raise ValueError(f"{name!r} must match {REMOTE_NAME_PATTERN}")
+        return value
+
+    @field_validator("openrlhf_rewards", mode="after")
+    @classmethod
+    def nothing_is_compared(cls, value: list[RewardSpec]) -> list[RewardSpec]:
+        for one in value:
+            if one.scale != "none":
+                raise ValueError(f"scale = {one.scale!r} of {one.name!r}: each query comes alone")
+        return value
 
     @field_validator("user_code_dirs", mode="after")
     @classmethod

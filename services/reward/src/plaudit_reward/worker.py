@@ -19,6 +19,7 @@ from plaudit_reward.archive.archives import Archives
 from plaudit_reward.embedding.embedders import Embedders
 from plaudit_reward.models.engine import EngineLimits
 from plaudit_reward.models.pool import ModelPool
+from plaudit_reward.openrlhf.remotes import Remotes
 from plaudit_reward.partial import Partials
 from plaudit_reward.registry import load_registry
 from plaudit_reward.reward import Pool
@@ -74,6 +75,7 @@ async def resources_of(settings: RewardSettings, pool: Pool) -> AsyncIterator[Re
             limits = VerifierLimits(settings.verify_timeout_s, settings.verify_memory_bytes)
             children = VerifierPool(settings.verifier_processes, limits)
             verifier = Verifier(await stack.enter_async_context(children))
+            others[Remotes] = await stack.enter_async_context(Remotes(settings.remotes))
             others |= await stack.enter_async_context(for_intrinsic_rewards(settings))
             yield Resources(verifier=verifier, others=others)
         elif pool == "code":
