@@ -1,5 +1,7 @@
 """Rewards that a user wrote, by name: `/home/me/my_rewards.py:brevity`."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -31,6 +33,20 @@ class UserReward:
         if not path.endswith(SUFFIX) or not function.isidentifier() or "\0" in path:
             return None
         return cls(Path(path), function) if len(name) <= MAX_NAME_CHARS else None
+
+
+def short_names(names: Iterable[str]) -> dict[str, str]:
+    """Every name as people read it: that of a file's function without directories, if that tells
+    it apart from the others."""
+    all_names = list(names)
+    short = {name: _short(name) for name in all_names}
+    count = Counter(short.values())
+    return {name: short[name] if count[short[name]] == 1 else name for name in all_names}
+
+
+def _short(name: str) -> str:
+    user = UserReward.of(name)
+    return name if user is None else f"{user.path.name}:{user.function}"
 
 
 def read_file(path: Path) -> bytes:

@@ -13,6 +13,7 @@ from plaudit.local.run_dir import create_run
 from plaudit.local.training import topology
 from plaudit.local.user_code import changed_files, check_user_code
 from plaudit.schemas.recipe import Recipe, RewardRecipe
+from plaudit.user_code import short_names
 
 RECIPE = """
 name = "mine"
@@ -164,3 +165,8 @@ def test_a_run_without_such_files_keeps_none(tmp_path: Path) -> None:
     run = create_run(tmp_path / "run", recipe_with("format"), [])
     assert not (run.path / "user_code").exists()
     assert changed_files(run.path) == []
+
+
+def test_people_read_names_without_directories_where_that_tells_them_apart() -> None:
+    names = ["total", "/a/mine.py:f", "/a/mine.py:g", "/b/mine.py:g"]
+    assert list(short_names(names).values()) == ["total", "mine.py:f", *names[2:]]

@@ -8,6 +8,7 @@ from typing import Any
 
 from plaudit.report.charts import Chart, bar_chart, line_chart
 from plaudit.report.files import RunFiles, finite_number, mapping
+from plaudit.user_code import short_names
 
 _NUM_TIME_COLUMNS = 40
 _NUM_WINDOWS = 20
@@ -39,7 +40,8 @@ def reward_chart(files: RunFiles) -> Chart | None:
             mean = finite_number(mapping(value).get("mean"))
             series.setdefault(str(name), []).append((step, mean))
     window = max(1, math.ceil(len(files.metrics) / _NUM_WINDOWS))
-    smooth = {name: _running_mean(points, window) for name, points in series.items()}
+    shown = short_names(series)
+    smooth = {shown[name]: _running_mean(points, window) for name, points in series.items()}
     over = f", mean of {window} steps" if window > 1 else ""
     return line_chart("Reward", smooth, x_label="learner step", y_label=f"mean reward{over}")
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from plaudit.report.files import Record, RunFiles, finite_number, mapping
+from plaudit.user_code import short_names
 
 _MAX_TEXT_CHARS = 4000
 _MAX_SAMPLE_ROWS = 50
@@ -72,14 +73,16 @@ def _samples(row: Record) -> list[Sample]:
     return [
         Sample(
             text=visible(sample.get("text", "")),
-            rewards={
-                visible(name): finite_number(value)
-                for name, value in mapping(sample.get("rewards")).items()
-            },
+            rewards=_rewards(mapping(sample.get("rewards"))),
             total=finite_number(sample.get("total")),
         )
         for sample in samples[:_MAX_SAMPLES]
     ]
+
+
+def _rewards(values: Record) -> dict[str, float | None]:
+    shown = short_names(map(str, values))
+    return {visible(shown[str(name)]): finite_number(value) for name, value in values.items()}
 
 
 def _prompt_text(prompt: Any) -> str:
