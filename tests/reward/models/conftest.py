@@ -77,13 +77,10 @@ class Tiny:
         tokenizer = self.tokenizer(**options)
         torch.manual_seed(0)
         if bert:
-            config = BertConfig(
-                **self._sizes(tokenizer), num_labels=num_labels, initializer_range=0.2
-            )
-            model = BertForSequenceClassification(config)
-        else:
-            model = Qwen2ForSequenceClassification(self._qwen2(tokenizer, num_labels=num_labels))
-        return self._save(name, model, tokenizer)
+            sizes = self._sizes(tokenizer) | {"num_labels": num_labels, "initializer_range": 0.2}
+            return self._save(name, BertForSequenceClassification(BertConfig(**sizes)), tokenizer)
+        config = self._qwen2(tokenizer, num_labels=num_labels)
+        return self._save(name, Qwen2ForSequenceClassification(config), tokenizer)
 
     def value_head(self, name: str, prefix: str = "score", **options: Any) -> Path:
         """Saved as a classifier of one label, whose head is then called `prefix`."""
@@ -116,8 +113,8 @@ class Tiny:
     def _sizes(self, tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
         return {
             "vocab_size": len(tokenizer),
-            "hidden_size": 32,
-            "intermediate_size": 64,
+            "hidden_size": 64,  # vLLM on the CPU has no heads of less than 32
+            "intermediate_size": 128,
             "num_hidden_layers": 2,
             "num_attention_heads": 2,
             "max_position_embeddings": CONTEXT,

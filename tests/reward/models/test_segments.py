@@ -102,10 +102,11 @@ def test_forms_of_the_whole_text_give_the_last_token_one_value() -> None:
 
 
 def test_nothing_but_eos_and_entropies_that_are_none_are_missing() -> None:
-    args = (1.0, "segment_normalization", LocationNorm(), None)
-    assert isinstance(unit_score(readings([1.0], eos=True), *args), Missing)
-    broken = TokenReadings([1.0, math.nan], [1.0, 1.0], False)
-    assert "no number" in unit_score(broken, *args).reason
+    def score(found: TokenReadings) -> PerToken | Missing:
+        return unit_score(found, 1.0, "segment_normalization", LocationNorm(), None)
+
+    assert isinstance(score(readings([1.0], eos=True)), Missing)
+    assert "no number" in score(TokenReadings([1.0, math.nan], [1.0, 1.0], False)).reason
 
 
 @given(SIZES, st.booleans())

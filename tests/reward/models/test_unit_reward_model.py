@@ -11,8 +11,9 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 from plaudit.schemas.common import Message
 from plaudit.schemas.reward import Answer, RewardGroup
 from plaudit_reward.models.engine import EngineLimits
+from plaudit_reward.models.scale import Scale
 from plaudit_reward.models.segments import LocationNorm
-from plaudit_reward.models.spec import UnitSpec
+from plaudit_reward.models.spec import ClassifierSpec, UnitSpec
 from plaudit_reward.models.units import TokenReadings, unit_score
 from plaudit_reward.wire import TokenValues
 
@@ -40,12 +41,13 @@ def truth(path: Path, reference: Path, group: RewardGroup) -> list[TokenReadings
     tokenizer = AutoTokenizer.from_pretrained(path)
     model = AutoModelForSequenceClassification.from_pretrained(path).eval()
     language_model = AutoModelForCausalLM.from_pretrained(reference).eval()
-    prompt = tokenizer.apply_chat_template(
+    inputs: Any = tokenizer.apply_chat_template(
         [message.model_dump() for message in group.prompt], add_generation_prompt=True
-    )["input_ids"]
+    )
+    prompt = list(inputs["input_ids"])
     found = []
     for one in group.completions:
-        ids = torch.tensor([[*prompt, *one.token_ids]])
+        ids = torch.tensor([[*prompt, *(one.token_ids or [])]])
         logits_NV = language_model(ids).logits[0, len(prompt) :]
         hidden_NH = model.model(ids).last_hidden_state[0, len(prompt) :]
         found.append(
@@ -80,9 +82,7 @@ async def test_gives_what_two_plain_forward_passes_give(
     found = truth(path, reference, group)
     assert [one.ends_with_eos for one in found] == [True, False, True]
     for value, reading, answer in zip(values, found, group.completions, strict=True):
-        expected = unit_score(
-            reading, C_ENT, spread, LocationNorm(*norm), lambda reward: (reward - 0.1) / 2.0
-        )
+        expected = unit_score(reading, C_ENT, spread, LocationNorm(*norm), Scale(0.1, 2.0))
         assert isinstance(value, TokenValues)
         assert len(value.tokens) == len(answer.token_ids)
         assert value.tokens == pytest.approx(list(expected.tokens), abs=1e-5)
@@ -151,9 +151,12 @@ async def test_each_reward_wants_models_of_its_kind(tiny, pool, score, group) ->
     path, reference = tiny.classifier("unit"), tiny.language_model("reference")
     models = await pool(default=unit(path, reference))
     [value, *_] = await score(models, "reward_model", group)
-    assert value == "model 'default' is of kind unit; that is for unit_reward_model"
+    assert value == "model 'default' is of kind unit. Fix: use the reward unit_reward_model"
     [value, *_] = await score(models, "unit_reward_model", group, spread="segment_last_avg")
-    assert value == "model 'default' has no mean and std"
+    assert "normalize: model 'default' has no mean and std" in value
+    other = ClassifierSpec(kind="classifier", path=str(path))
+    [value, *_] = await score(await pool(default=other), "unit_reward_model", group)
+    assert value == "model 'default' is of kind classifier. Fix: name one of kind unit"
 
 
 async def test_parameters_come_from_a_file(tiny, pool, score, group, tmp_path: Path) -> None:

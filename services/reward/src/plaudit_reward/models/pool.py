@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Self
 
+from plaudit.errors import ConfigError
 from plaudit_reward.models.engine import Engine, EngineLimits, require_torch
 from plaudit_reward.models.local_reward_model import LocalRewardModel
 from plaudit_reward.models.reward_model import RewardModel
 from plaudit_reward.models.spec import ModelSpec, UnitSpec, VllmSpec
 from plaudit_reward.models.unit_reward_model import UnitRewardModel
 from plaudit_reward.models.vllm import VllmRewardModel
-from plaudit_reward.reward import Missing
 
 
 class ModelPool:
@@ -44,24 +44,28 @@ class ModelPool:
             async with self.engine.using(name):
                 pass
 
-    def reward_model(self, name: str) -> RewardModel | Missing:
-        spec = self._specs.get(name)
-        if spec is None:
-            return self._unknown(name)
-        if isinstance(spec, UnitSpec):
-            return Missing(f"model {name!r} is of kind unit; that is for unit_reward_model")
+    def reward_model(self, name: str) -> RewardModel:
+        """Raises ConfigError: there is none of that name, or it is of kind unit."""
+        if isinstance(self._spec(name), UnitSpec):
+            raise ConfigError(
+                f"model {name!r} is of kind unit.", fix="use the reward unit_reward_model"
+            )
         return self._remote.get(name) or LocalRewardModel(name, self.engine)
 
-    def unit_reward_model(self, name: str) -> UnitRewardModel | Missing:
-        spec = self._specs.get(name)
-        if spec is None:
-            return self._unknown(name)
+    def unit_reward_model(self, name: str) -> UnitRewardModel:
+        """Raises ConfigError: there is none of that name, or it is of another kind."""
+        spec = self._spec(name)
         if not isinstance(spec, UnitSpec):
-            return Missing(f"model {name!r} is of kind {spec.kind}; unit_reward_model needs unit")
+            raise ConfigError(
+                f"model {name!r} is of kind {spec.kind}.", fix="name one of kind unit"
+            )
         return UnitRewardModel(name, spec, self.engine)
 
-    def _unknown(self, name: str) -> Missing:
-        names = ", ".join(sorted(self._specs)) or "none"
-        return Missing(
-            f"no model is called {name[:40]!r}; configured: {names} ([reward.models.NAME])"
-        )
+    def _spec(self, name: str) -> ModelSpec:
+        if name not in self._specs:
+            names = ", ".join(sorted(self._specs)) or "none"
+            raise ConfigError(
+                f"no model is called {name[:40]!r}; configured: {names}.",
+                fix="add a table [reward.models.NAME] to plaudit.toml",
+            )
+        return self._specs[name]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from plaudit.errors import ConfigError
 from plaudit.schemas.reward import RewardGroup
 from plaudit_reward.models.engine import Engine
 from plaudit_reward.models.segments import WHOLE_TEXT, LocationNorm, Spread
@@ -26,8 +27,9 @@ class UnitRewardModel:
         async with self.engine.using(self.name) as loaded:
             model: UnitModel = loaded
             if normalize and spread in WHOLE_TEXT and model.scale is None:
-                return [Missing(f"model {self.name!r} has no mean and std")] * len(
-                    group.completions
+                raise ConfigError(
+                    f"normalize: model {self.name!r} has no mean and std.",
+                    fix="give them in its table [reward.models.NAME]",
                 )
             inputs = await self.engine.tokenize(_encoded, model, group)
             usable = [one for one in inputs if not isinstance(one, Missing)]

@@ -8,7 +8,7 @@ import asyncio
 import math
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -32,6 +32,8 @@ PROBES = ("yes", "no", "a longer text, so that the logits differ", "0 1 2 3")
 """Texts of which squashed and raw values are compared once."""
 _SAME = 1e-6
 
+A = TypeVar("A", bound=BaseModel)
+
 
 class _Peer(BaseModel):
     """A foreign server's answer: what it adds is of no interest."""
@@ -46,9 +48,6 @@ class _Classified(_Peer):
 class _Classification(_Peer):
     data: list[_Classified]
 
-    def values(self) -> list[list[float]]:
-        return [one.probs for one in self.data]
-
 
 class _Pooled(_Peer):
     data: list[float] = Field(min_length=1)
@@ -56,9 +55,6 @@ class _Pooled(_Peer):
 
 class _Pooling(_Peer):
     data: list[_Pooled]
-
-    def values(self) -> list[list[float]]:
-        return [one.data for one in self.data]
 
 
 class _Request(Contract):
@@ -82,17 +78,23 @@ class VllmClient(HttpClient):
 
     async def classify(self, request: _Request, endpoint: str) -> list[float]:
         """The values of all labels."""
-        answer = _Classification if endpoint == "classify" else _Pooling
+        if endpoint == "classify":
+            classified = (await self._post("/classify", request, _Classification)).data
+            found = [one.probs for one in classified]
+        else:
+            found = [one.data for one in (await self._post("/pooling", request, _Pooling)).data]
+        if len(found) != 1:
+            raise Unavailable(f"{self.peer} gave {len(found)} answers for one text.")
+        return found[0]
+
+    async def _post(self, path: str, request: _Request, answer: type[A]) -> A:
         try:
-            found = await self.post(f"/{endpoint}", request, answer)
+            return await self.post(path, request, answer)
         except Unavailable as error:
             # What the base client advises is right for Plaudit's own services only.
             if error.fix is not None:
                 error.fix = "start it, or correct its base_url in [reward.models]"
             raise
-        if len(found.data) != 1:
-            raise Unavailable(f"{self.peer} gave {len(found.data)} answers for one text.")
-        return found.values()[0]
 
 
 class VllmRewardModel:

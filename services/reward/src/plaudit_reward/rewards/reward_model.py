@@ -1,7 +1,9 @@
 """A learned reward of the whole text."""
 
+from collections.abc import Sequence
 from typing import Literal
 
+from plaudit.errors import ConfigError, PlauditError
 from plaudit.schemas.common import Contract
 from plaudit.schemas.reward import RewardGroup
 from plaudit_reward.models.conversation import Conversation
@@ -26,7 +28,7 @@ class RewardModelParams(Contract):
 )
 async def reward_model(
     group: RewardGroup, params: RewardModelParams, context: Context
-) -> list[Score]:
+) -> Sequence[Score]:
     """The logit that a model gives to prompt and completion, higher being better.
 
     A Hugging Face classifier, a causal LM with a value head, or a classifier behind vLLM. The text
@@ -34,13 +36,24 @@ async def reward_model(
     empty line between. Null where the model is not configured or cannot be loaded, where the text
     is too long or holds a control token of the model.
     """
-    model = context.use(ModelPool).reward_model(params.model)
-    if isinstance(model, Missing):
-        return [model] * len(group.completions)
+    try:
+        return await _scores(group, params, context.use(ModelPool))
+    except PlauditError as error:
+        missing = Missing(str(error), retryable=error.retryable)
+        return [missing] * len(group.completions)
+
+
+async def _scores(
+    group: RewardGroup, params: RewardModelParams, models: ModelPool
+) -> Sequence[Score]:
+    """Raises PlauditError when the model cannot be loaded or reached."""
+    model = models.reward_model(params.model)
     scale = await model.scale() if params.normalize else None
     if params.normalize and scale is None:
-        reason = f"model {params.model!r} has no mean and std for normalize"
-        return [Missing(reason)] * len(group.completions)
+        raise ConfigError(
+            f"normalize: model {params.model!r} has no mean and std.",
+            fix="give them in its table [reward.models.NAME]",
+        )
     conversations = [Conversation(group.prompt, one.text) for one in group.completions]
     values = await model.rewards(conversations, params.too_long)
     return [

@@ -1,5 +1,6 @@
 """A learned reward of every segment of the text."""
 
+from plaudit.errors import PlauditError
 from plaudit.schemas.common import Contract
 from plaudit.schemas.reward import RewardGroup
 from plaudit_reward.models.pool import ModelPool
@@ -35,7 +36,9 @@ async def unit_reward_model(
     rewards. Null without `token_ids`, and where these do not decode to the text with the model's
     tokenizer: the policy and the reward model must share theirs.
     """
-    model = context.use(ModelPool).unit_reward_model(params.model)
-    if isinstance(model, Missing):
-        return [model] * len(group.completions)
-    return await model.scores(group, params.spread, normalize=params.normalize)
+    try:
+        model = context.use(ModelPool).unit_reward_model(params.model)
+        return await model.scores(group, params.spread, normalize=params.normalize)
+    except PlauditError as error:
+        missing = Missing(str(error), retryable=error.retryable)
+        return [missing] * len(group.completions)

@@ -55,7 +55,7 @@ def load_classifier(name: str, spec: ClassifierSpec, max_batch_tokens: int) -> C
 
 
 def _label_of(spec: ClassifierSpec, model: PreTrainedModel) -> int:
-    num_labels = model.config.num_labels
+    num_labels = model.config.num_labels or 1
     if spec.label is None and num_labels != 1:
         raise ConfigError(
             f"path = {spec.path!r}: the classifier has {num_labels} labels.",

@@ -11,8 +11,8 @@ from plaudit.errors import ConfigError
 from plaudit_reward.models.spec import LocalModel
 
 # Progress bars and reports on stderr, of what is checked here, are no lines of a log.
-logging.disable_progress_bar()
-logging.set_verbosity_error()
+logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 
 _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
 _NO_LIMIT = 10**9
@@ -93,13 +93,15 @@ def longest_text(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> 
 
 
 def vocabulary_size(model: PreTrainedModel) -> int:
-    return int(model.get_input_embeddings().num_embeddings)
+    embeddings: Any = model.get_input_embeddings()
+    return int(embeddings.num_embeddings)
 
 
 def pad_id_of(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int | None:
     """The model's, which Hugging Face's classifiers find the last token by."""
-    own = model.config.get_text_config().pad_token_id
-    return own if own is not None else tokenizer.pad_token_id
+    own: int | None = model.config.get_text_config().pad_token_id
+    other: int | None = tokenizer.pad_token_id
+    return other if own is None else own
 
 
 def _not_loaded(path: str, what: str, error: Exception) -> ConfigError:

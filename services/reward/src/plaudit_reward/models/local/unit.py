@@ -94,7 +94,8 @@ class UnitModel:
         hidden_BTH = self.model(
             input_ids=inputs.ids_BT, attention_mask=inputs.mask_BT, use_cache=False
         ).last_hidden_state
-        return hidden_BTH.float() @ self.head_H
+        rewards_BT: torch.Tensor = hidden_BTH.float() @ self.head_H
+        return rewards_BT
 
     def _logits(self, inputs: Padded, num_kept: int) -> torch.Tensor:
         """Of the last `num_kept` columns."""
@@ -123,8 +124,8 @@ class UnitModel:
     def _prompt_ids(self, prompt: Sequence[Message]) -> list[int]:
         messages = [{"role": one.role, "content": one.content} for one in prompt]
         if not messages or self.tokenizer.chat_template is None:
-            text = Conversation(prompt, "").joined() if prompt else JOIN
-            return list(self.tokenizer(text, verbose=False)["input_ids"])
+            joined = Conversation(prompt, "").joined() if prompt else JOIN
+            return list(self.tokenizer(joined, verbose=False)["input_ids"])
         goes_on = messages[-1]["role"] == "assistant"
         text = self.tokenizer.apply_chat_template(
             messages,
@@ -132,13 +133,13 @@ class UnitModel:
             add_generation_prompt=not goes_on,
             continue_final_message=goes_on,
         )
-        return list(self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+        return list(self.tokenizer(str(text), add_special_tokens=False, verbose=False)["input_ids"])
 
 
 def entropies_of(logits_NV: torch.Tensor) -> torch.Tensor:
     """In nats, in float32, a few rows at a time: V is large."""
     parts = []
-    for rows_NV in logits_NV.split(_ENTROPY_ROWS):
+    for rows_NV in torch.split(logits_NV, _ENTROPY_ROWS):
         parts.append(torch.special.entr(rows_NV.float().softmax(-1)).sum(-1))
     return torch.cat(parts)
 

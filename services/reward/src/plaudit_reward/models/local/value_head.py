@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from safetensors import safe_open
 from transformers import AutoModel, PreTrainedModel
-from transformers.utils import cached_file
+from transformers.utils.hub import cached_file
 
 from plaudit.errors import ConfigError
 from plaudit_reward.models.local.encoder import Encoded
