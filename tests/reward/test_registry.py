@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plaudit.errors import Rejected
+from plaudit.reward_pools import CODE_REWARDS, MODEL_REWARDS
 from plaudit.schemas.common import Contract
 from plaudit.schemas.mixing import Mixed
 from plaudit.schemas.reward import RewardGroup, RewardSpec
@@ -55,6 +56,12 @@ def test_rewards_are_found_without_being_listed() -> None:
     pools = {name: one.pool for name, one in load_registry().rewards.items()}
     expected = dict.fromkeys(CODE, "code") | dict.fromkeys(MODEL, "model")
     assert pools == expected | dict.fromkeys(RULES, "rules")
+
+
+def test_the_launcher_knows_which_rewards_need_more_than_rules() -> None:
+    pools = {name: one.pool for name, one in load_registry().rewards.items()}
+    assert {name for name, pool in pools.items() if pool == "code"} == CODE_REWARDS
+    assert {name for name, pool in pools.items() if pool == "model"} == MODEL_REWARDS
 
 
 async def test_a_reward_is_a_function_with_a_docstring() -> None:

@@ -46,7 +46,8 @@ def base_url(classifier: Path, tmp_path_factory) -> Iterator[str]:
         "OMP_NUM_THREADS": "1",
     }
     argv = [
-        str(PYTHON), "-m", "vllm.entrypoints.cli.main", "serve", str(classifier), "--runner", "pooling",
+        str(PYTHON), "-m", "vllm.entrypoints.cli.main", "serve", str(classifier),
+        "--runner", "pooling",
         "--host", "127.0.0.1", "--port", str(port), "--dtype", "float32", "--enforce-eager",
     ]  # fmt: skip
     with log.open("wb") as out:

@@ -10,7 +10,9 @@ from plaudit.local.environment import Environment
 from plaudit.local.learner import learner_command, learner_env
 from plaudit.local.preflight import local_services, needed_services
 from plaudit.local.services import Model, Topology, training_specs, with_needs
-from plaudit.schemas.recipe import JudgeRecipe, LearnerRecipe, Recipe, RewardRecipe
+from plaudit.local.training import topology
+from plaudit.reward_pools import CODE_REWARDS, MODEL_REWARDS
+from plaudit.schemas.recipe import EvalRecipe, JudgeRecipe, LearnerRecipe, Recipe, RewardRecipe
 
 
 @pytest.fixture
@@ -62,6 +64,46 @@ def test_the_code_pool_runs_only_where_there_is_a_sandbox(installed: Path) -> No
     assert "reward-code" in names(environment(installed), "reward", "sandbox")
     elsewhere = environment(installed, PLAUDIT_SANDBOX_URL="http://sandbox:8104")
     assert "reward-code" in names(elsewhere, "reward")
+
+
+def test_the_model_pool_runs_only_where_models_are_configured_or_used(installed: Path) -> None:
+    def names(env: Environment, *services: str, **more: bool) -> list[str]:
+        return [spec.name for spec in Topology(env, services, **more).specs()]
+
+    def configured(document: dict) -> Environment:
+        return Environment({}, installed, document)
+
+    plain = environment(installed)
+    assert "reward-model" not in names(plain, "reward")
+    assert "reward-model" in names(plain, "reward", uses_reward_models=True)
+    assert "reward-model" not in names(plain, "judge", uses_reward_models=True)
+    model = {"kind": "value_head", "path": "/m"}
+    for document in ({}, {"reward": {"models": {}}}, {"reward": {"port": 1}}, {"reward": 3}):
+        assert "reward-model" not in names(configured(document), "reward")
+    assert "reward-model" in names(configured({"reward": {"models": {"a": model}}}), "reward")
+    by_variable = environment(installed, PLAUDIT_REWARD_MODELS=json.dumps({"a": model}))
+    assert "reward-model" in names(by_variable, "reward")
+
+
+@pytest.mark.parametrize("where", ["rewards", "eval"])
+@pytest.mark.parametrize(
+    ("name", "worker"),
+    [
+        ("accuracy", None),
+        *((name, "reward-code") for name in sorted(CODE_REWARDS)),
+        *((name, "reward-model") for name in sorted(MODEL_REWARDS)),
+    ],
+)
+def test_a_run_starts_the_worker_that_its_rewards_need(
+    installed: Path, where: str, name: str, worker: str | None
+) -> None:
+    rewards = [RewardRecipe(name=name if where == "rewards" else "accuracy")]
+    kinds = {"all": name} if where == "eval" else {}
+    recipe = Recipe(name="a", rewards=rewards, eval=EvalRecipe(reward_by_kind=kinds))
+    found = [spec.name for spec in topology(recipe, environment(installed), None, 1).specs()]
+    workers = [name for name in found if name in ("reward-code", "reward-model")]
+    assert workers == ([worker] if worker else [])
+    assert ("sandbox" in found) == (worker == "reward-code")
 
 
 def test_a_recipe_needs_just_the_services_that_its_groups_pass(installed: Path) -> None:

@@ -19,6 +19,7 @@ ENGINE_PORT = 8201
 ENGINE_PORT_SETTING = "PLAUDIT_ROLLOUT_ENGINE_PORT"
 
 _ROLLOUT_PYTHON = "PLAUDIT_ROLLOUT_PYTHON"
+_REWARD_MODELS = "PLAUDIT_REWARD_MODELS"
 LAUNCHER_VARIABLES = (_ROLLOUT_PYTHON, "PLAUDIT_STATE_DIR", "PLAUDIT_CACHE_DIR")
 """Meant for `plaudit` itself; services refuse variables that they do not know."""
 
@@ -70,6 +71,13 @@ class Environment:
     def external_url(self, service: str) -> str | None:
         """Set when the user runs that service elsewhere: it is then not started here."""
         return self._shared(f"{service}_url")
+
+    @property
+    def has_reward_models(self) -> bool:
+        """Whether [reward.models.NAME], or a variable for it, says anything."""
+        section = self.document.get("reward", {})
+        in_file = isinstance(section, dict) and bool(section.get("models"))
+        return in_file or any(name.startswith(_REWARD_MODELS) for name in self.variables)
 
     def command(self, service: str, *arguments: str) -> tuple[str, ...]:
         """How to run `plaudit-<service>`. Raises ConfigError when it is not installed."""

@@ -18,6 +18,7 @@ from plaudit.local.status import reward_names, unreachable
 from plaudit.local.supervisor import Supervisor
 from plaudit.local.tool import run_tool
 from plaudit.mixing import Mixer
+from plaudit.reward_pools import CODE_REWARDS
 from plaudit.schemas.mixing import Mixed
 from plaudit.schemas.recipe import Recipe
 from plaudit.user_code import UserReward
@@ -32,13 +33,18 @@ class Check:
     detail: str
 
 
+def used_rewards(recipe: Recipe) -> set[str]:
+    """Names of all that train or evaluate."""
+    return {reward.name for reward in recipe.rewards} | set(recipe.eval.reward_by_kind.values())
+
+
 def needed_services(recipe: Recipe) -> tuple[str, ...]:
     """The services that the recipe's groups pass."""
-    rewards = {reward.name for reward in recipe.rewards} | set(recipe.eval.reward_by_kind.values())
+    rewards = used_rewards(recipe)
     wanted = {
         "rollout": True,
         "reward": bool(rewards),
-        "sandbox": "code" in rewards,
+        "sandbox": bool(CODE_REWARDS & rewards),
         "judge": recipe.judge is not None,
     }
     return tuple(service for service, needed in wanted.items() if needed)

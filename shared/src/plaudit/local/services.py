@@ -59,6 +59,8 @@ class Topology:
     redis: LocalRedis | None = None
     model: Model | None = None
     num_replicas: int = 1
+    uses_reward_models: bool = False
+    """Start their worker even where no model is configured, so that it says so."""
     extra_env: dict[str, str] = field(default_factory=dict)
 
     def specs(self) -> list[ProcessSpec]:
@@ -140,6 +142,9 @@ class Topology:
             specs.append(self._service("reward-code", "worker", "--pool", "code", depends_on=needs))
         elif self.environment.external_url("sandbox"):
             specs.append(self._service("reward-code", "worker", "--pool", "code", depends_on=redis))
+        if self.uses_reward_models or self.environment.has_reward_models:
+            worker = self._service("reward-model", "worker", "--pool", "model", depends_on=redis)
+            specs.append(worker)
         return specs
 
     def _judge(self) -> list[ProcessSpec]:

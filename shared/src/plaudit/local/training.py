@@ -10,7 +10,7 @@ from plaudit.errors import ConfigError, PlauditError
 from plaudit.local.environment import Environment
 from plaudit.local.interrupts import Interrupted, Interrupts
 from plaudit.local.learner import has_gpu, learner_command, learner_env
-from plaudit.local.preflight import check_reward_names, local_services
+from plaudit.local.preflight import check_reward_names, local_services, used_rewards
 from plaudit.local.process import ProcessSpec
 from plaudit.local.redis import DIRECTORY, local_redis
 from plaudit.local.run_dir import Run, restore_latest
@@ -18,6 +18,7 @@ from plaudit.local.services import REWARD_API, Model, Topology, training_specs
 from plaudit.local.status import fetch_status
 from plaudit.local.supervisor import Process, Supervisor
 from plaudit.local.user_code import allowed_dirs
+from plaudit.reward_pools import MODEL_REWARDS
 from plaudit.schemas.recipe import Recipe
 from plaudit.schemas.run import RunStatus
 
@@ -55,7 +56,15 @@ def topology(
     model = Model(recipe.model.path, recipe.model.max_model_tokens, recipe.model.dtype)
     services = local_services(recipe, environment)
     dirs = allowed_dirs(recipe, environment)
-    return Topology(environment, services, redis, model, num_replicas, extra_env=dirs)
+    return Topology(
+        environment,
+        services,
+        redis,
+        model,
+        num_replicas,
+        uses_reward_models=bool(MODEL_REWARDS & used_rewards(recipe)),
+        extra_env=dirs,
+    )
 
 
 def specs_of(

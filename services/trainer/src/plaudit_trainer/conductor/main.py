@@ -13,6 +13,7 @@ from plaudit.client import ClientOptions, JudgeClient, RewardClient, RolloutClie
 from plaudit.config import load_settings
 from plaudit.errors import PlauditError
 from plaudit.queue import WorkQueue
+from plaudit.reward_pools import MODEL_REWARDS
 from plaudit.schemas.recipe import Recipe, RewardRecipe
 from plaudit.schemas.run import RunStatus
 from plaudit.service import create_app, serve
@@ -144,6 +145,7 @@ def client_options(settings: TrainerSettings, recipe: Recipe) -> ClientOptions:
 def stage_names(recipe: Recipe) -> list[str]:
     """Names of the queues that the recipe's groups pass."""
     names = ["rollout", "reward-rules", "reward-code"]
+    names += ["reward-model"] if MODEL_REWARDS & {one.name for one in shown_rewards(recipe)} else []
     return [*names, f"judge-{recipe.judge.judge}"] if recipe.judge else names
 
 
