@@ -1,13 +1,17 @@
 """Worker processes that share an archive, while they and Redis are killed."""
 
 import asyncio
+import os
+import signal
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from redis.asyncio import Redis
 
-from plaudit.schemas.reward import Answer, RewardGroup, ScoreResponse
+from plaudit.schemas.reward import Answer, RewardGroup, RewardSpec, ScoreRequest, ScoreResponse
 from plaudit.testing import redis_process
 from plaudit_reward.archive.entry import member_of
 
@@ -16,8 +20,9 @@ NOBODY = "http://127.0.0.1:9"
 NUM_GROUPS = 40
 
 
-def group_of(number: int) -> RewardGroup:
-    texts = [rf"<reasoning>{number} {half}</reasoning> \boxed{{4}}" for half in ("left", "right")]
+def group_of(number: int, answer: str = "4") -> RewardGroup:
+    halves = (f"<reasoning>{number} {half}</reasoning>" for half in ("left", "right"))
+    texts = [rf"{half} \boxed{{{answer}}}" for half in halves]
     completions = [Answer(text=text) for text in texts]
     return RewardGroup(
         group_id=str(number), prompt=[], completions=completions, reference={"answer": "4"}
@@ -61,6 +66,46 @@ async def test_no_kill_loses_or_doubles_an_entry(service: Any) -> None:
         await asyncio.gather(*first, *second)
         async with Redis.from_url(server.url) as redis:
             assert await stored(redis) == members_of(groups)
+
+
+async def test_a_worker_killed_between_appending_and_answering_doubles_nothing(
+    service: Any, redis_url: str
+) -> None:
+    """The second group of its request hangs: Math-Verify's processes are stopped."""
+    running = await service(sandbox=NOBODY, verify_timeout_s="60")
+    [killed] = await running.work("rules")
+    await running.score(group_of(0, r"\frac{8}{2}"), "accuracy")
+    groups = [group_of(1), group_of(2, r"\frac{12}{3}")]
+    rewards = [RewardSpec(name="completion_intrinsic")]
+    request = ScoreRequest(groups=groups, rewards=rewards)
+    async with Redis.from_url(redis_url) as redis:
+        with stopped(descendants(killed.pid)):
+            asking = asyncio.create_task(running.client.score(request, timeout_s=30))
+            async with asyncio.timeout(10):
+                while await stored(redis) != members_of(groups[:1]):
+                    await asyncio.sleep(0.02)
+            killed.kill()
+        running.worker("rules")
+        assert is_complete(await asking)
+        assert await stored(redis) == members_of(groups)
+
+
+def descendants(pid: int) -> list[int]:
+    files = Path(f"/proc/{pid}/task").glob("*/children")
+    children = [int(child) for file in files for child in file.read_text().split()]
+    return [*children, *(one for child in children for one in descendants(child))]
+
+
+@contextmanager
+def stopped(pids: list[int]) -> Iterator[None]:
+    assert pids
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
 
 
 async def test_workers_agree_about_what_had_to_go(service: Any, redis_url: str) -> None:

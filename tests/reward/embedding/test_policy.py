@@ -20,14 +20,8 @@ from plaudit_reward.embedding.spec import PolicySpec
 
 ROOT = Path(__file__).parents[3]
 PYTHON = ROOT / ".venv-rollout" / "bin" / "python"
-ARGUMENTS = [
-    "--runner",
-    "pooling",
-    "--convert",
-    "embed",
-    "--pooler-config",
-    '{"pooling_type": "MEAN"}',
-]
+POOLING = '{"pooling_type": "MEAN"}'
+ARGUMENTS = ["--runner", "pooling", "--convert", "embed", "--pooler-config", POOLING]
 START_TIMEOUT_S = 150.0
 CONTEXT = 1024
 
