@@ -58,6 +58,29 @@ async def test_a_program_that_takes_all_memory_gets_its_limit(
     assert told.peak_memory_bytes < 1024 * MEBIBYTE
 
 
+async def test_memory_is_watched_while_a_program_prints(sandbox: Any) -> None:
+    await sandbox.needs("go")
+    code = """
+package main
+import "os"
+func main() {
+    go func() { for { os.Stdout.Write([]byte("x")) } }()
+    var all [][]byte
+    for { one := make([]byte, 1<<16); for i := range one { one[i] = 1 }; all = append(all, one) }
+}
+"""
+    limits = Limits(wall_s=20, cpu_s=20, output_bytes=4 * MEBIBYTE)
+    told = await sandbox.call(code, language="go", limits=limits)
+    assert told.status == "memory"
+    assert told.peak_memory_bytes < 900 * MEBIBYTE
+
+
+async def test_a_pipe_that_closes_ends_its_writer(sandbox: Any) -> None:
+    await sandbox.needs("bash")
+    told = await sandbox.call("yes | head -1", language="bash")
+    assert (told.status, told.stdout, told.stderr) == ("ok", "y\n", "")
+
+
 @pytest.mark.parametrize("language", SPINS)
 async def test_a_program_that_never_ends_is_ended(sandbox: Any, language: Language) -> None:
     await sandbox.needs(language)
