@@ -5,7 +5,8 @@ import json
 import pytest
 
 from plaudit.errors import ConfigError
-from plaudit.schemas.recipe import DataRecipe
+from plaudit.schemas.common import Message
+from plaudit.schemas.recipe import DataRecipe, LengthBudgetRecipe
 from plaudit_trainer.data import VisitOrder, load_rows
 
 
@@ -100,3 +101,42 @@ def test_the_order_depends_on_the_seed_alone():
     first, again, other = (VisitOrder(50, seed=seed) for seed in (1, 1, 2))
     assert [first.row_index(7, i) for i in range(50)] == [again.row_index(7, i) for i in range(50)]
     assert [first.row_index(7, i) for i in range(50)] != [other.row_index(7, i) for i in range(50)]
+
+
+BUDGET = LengthBudgetRecipe(min_tokens=100, max_tokens=400)
+SHORT = LengthBudgetRecipe(form="max", style="r1", min_tokens=7, max_tokens=7)
+
+
+def rows_with(tmp_path, budget, *records, **data):
+    recipe = DataRecipe(format="gsm8k", length_budget=budget, **data)
+    return load_rows(recipe, "data.train", write(tmp_path / "a.jsonl", *records))
+
+
+def test_each_row_asks_for_a_length_that_its_reference_has(tmp_path):
+    rows = rows_with(tmp_path, BUDGET, *[gsm8k()] * 50)
+    lengths = [row.reference["num_tokens"] for row in rows]
+    assert all(
+        row.prompt[-1].content == f"1+1? Think for {n} tokens."
+        for row, n in zip(rows, lengths, strict=True)
+    )
+    assert len(set(lengths)) > 30
+    assert 100 <= min(lengths) < max(lengths) <= 400
+    again = rows_with(tmp_path, BUDGET, *[gsm8k()] * 50)
+    assert [row.reference for row in again] == [row.reference for row in rows]
+
+
+def test_a_length_of_the_row_itself_stays(tmp_path):
+    row = {"id": "1", "kind": "k", "prompt": [{"role": "user", "content": "x"}]}
+    path = write(tmp_path / "a.jsonl", row | {"reference": {"num_tokens": 5}})
+    [found] = load_rows(DataRecipe(length_budget=BUDGET), "data.train", path)
+    assert found.prompt == [Message(role="user", content="x Think for 5 tokens.")]
+    path = write(tmp_path / "b.jsonl", row | {"reference": {"num_tokens": "5"}})
+    with pytest.raises(ConfigError, match=r"line 1: reference.num_tokens = '5'"):
+        load_rows(DataRecipe(length_budget=BUDGET), "data.train", path)
+
+
+def test_a_style_that_does_not_fit_the_prompt_names_line_and_setting(tmp_path):
+    [row] = rows_with(tmp_path, SHORT, gsm8k(), system_prompt="Be brief.")
+    assert row.prompt[0].content == "Be brief. Think for a maximum of 7 tokens."
+    with pytest.raises(ConfigError, match=r"line 1, data.length_budget: the prompt has no system"):
+        rows_with(tmp_path, SHORT, gsm8k())

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from pydantic import Field, ValidationError
 
 from plaudit.errors import ConfigError
+from plaudit.length_budget import with_length_budget
 from plaudit.schemas.common import Contract, Message
-from plaudit.schemas.recipe import DataRecipe
+from plaudit.schemas.recipe import DataRecipe, LengthBudgetRecipe
 
 
 class Row(Contract):
@@ -40,7 +41,7 @@ def load_rows(recipe: DataRecipe, setting: str, path_text: str) -> list[Row]:
     convert = _CONVERTERS[recipe.format]
     rows: dict[str, Row] = {}
     for place, record in _records(setting, path):
-        row = convert(record, place, recipe)
+        row = _with_budget(convert(record, place, recipe), place, recipe.length_budget)
         if row.id in rows:
             raise ConfigError(f"{place}: id {row.id!r} is there twice.", fix="make ids unique")
         rows[row.id] = row
@@ -101,6 +102,24 @@ def _from_gsm8k(record: dict[str, Any], place: _Place, recipe: DataRecipe) -> Ro
     gold = gold.strip().replace(",", "").replace("$", "")
     prompt = [*_system(recipe), Message(role="user", content=question)]
     return Row(id=str(place.line), kind="math", prompt=prompt, reference={"answer": gold})
+
+
+def _with_budget(row: Row, place: _Place, budget: LengthBudgetRecipe | None) -> Row:
+    """The row whose prompt says how long the answer should be."""
+    if budget is None:
+        return row
+    drawn = random.Random(f"{budget.seed} {row.id}").randint(budget.min_tokens, budget.max_tokens)
+    num_tokens = row.reference.get("num_tokens", drawn)
+    if type(num_tokens) is not int:  # no bool either
+        raise ConfigError(
+            f"{place}: reference.num_tokens = {num_tokens!r}.", fix="give a whole number, or none"
+        )
+    try:
+        prompt = with_length_budget(row.prompt, num_tokens, budget.form, budget.style)
+    except ConfigError as error:
+        raise ConfigError(f"{place}, data.length_budget: {error.message}", fix=error.fix) from error
+    reference = row.reference | {"num_tokens": num_tokens}
+    return row.model_copy(update={"prompt": prompt, "reference": reference})
 
 
 def _system(recipe: DataRecipe) -> list[Message]:
