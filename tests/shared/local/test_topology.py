@@ -67,22 +67,22 @@ def test_the_code_pool_runs_only_where_there_is_a_sandbox(installed: Path) -> No
 
 
 def test_the_model_pool_runs_only_where_models_are_configured_or_used(installed: Path) -> None:
-    def names(env: Environment, *services: str, **more: bool) -> list[str]:
-        return [spec.name for spec in Topology(env, services, **more).specs()]
+    def runs(env: Environment, service: str = "reward", used: bool = False) -> bool:
+        specs = Topology(env, (service,), uses_reward_models=used).specs()
+        return "reward-model" in [spec.name for spec in specs]
 
-    def configured(document: dict) -> Environment:
-        return Environment({}, installed, document)
+    def configured(reward: object) -> Environment:
+        return Environment({}, installed, {"reward": reward})
 
     plain = environment(installed)
-    assert "reward-model" not in names(plain, "reward")
-    assert "reward-model" in names(plain, "reward", uses_reward_models=True)
-    assert "reward-model" not in names(plain, "judge", uses_reward_models=True)
-    model = {"kind": "value_head", "path": "/m"}
-    for document in ({}, {"reward": {"models": {}}}, {"reward": {"port": 1}}, {"reward": 3}):
-        assert "reward-model" not in names(configured(document), "reward")
-    assert "reward-model" in names(configured({"reward": {"models": {"a": model}}}), "reward")
-    by_variable = environment(installed, PLAUDIT_REWARD_MODELS=json.dumps({"a": model}))
-    assert "reward-model" in names(by_variable, "reward")
+    assert not runs(plain)
+    assert runs(plain, used=True)
+    assert not runs(plain, "sandbox", used=True)
+    models = {"a": {"kind": "value_head", "path": "/m"}}
+    sections: list[object] = [{"models": {}}, {"port": 1}, 3]
+    assert not any(runs(configured(section)) for section in sections)
+    assert runs(configured({"models": models}))
+    assert runs(environment(installed, PLAUDIT_REWARD_MODELS=json.dumps(models)))
 
 
 @pytest.mark.parametrize("where", ["rewards", "eval"])

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from plaudit.errors import PlauditError
+from plaudit.errors import PlauditError, Unavailable
 from plaudit.telemetry import get_logger
 from plaudit_reward.models.metrics import LOAD_SECONDS, RESIDENT
 
@@ -86,10 +86,13 @@ class Residents(Generic[M]):
         try:
             model = await self.load(name)
         except PlauditError as error:
-            log.error("model_not_loaded", model=name, reason=str(error))
-            self._failures[name] = time.monotonic(), error
-            del self._seats[name]
+            self._note_failure(name, error)
             raise
+        except Exception as error:  # why: memory runs short, and transformers raises what it likes
+            what = f"{type(error).__name__}: {str(error)[:300]}"
+            failure = Unavailable(f"model {name!r} could not be loaded: {what}")
+            self._note_failure(name, failure)
+            raise failure from error
         finally:
             async with self._freed:
                 self._freed.notify_all()
@@ -98,6 +101,11 @@ class Residents(Generic[M]):
         RESIDENT.labels(name).set(1)
         log.info("model_loaded", model=name, seconds=round(seconds, 2))
         return model
+
+    def _note_failure(self, name: str, error: PlauditError) -> None:
+        log.error("model_not_loaded", model=name, reason=str(error))
+        self._failures[name] = time.monotonic(), error
+        del self._seats[name]
 
     def _raise_if_just_failed(self, name: str) -> None:
         if name in self._failures:
