@@ -60,6 +60,13 @@ async def test_a_blank_text_has_no_direction_and_costs_nothing() -> None:
     assert await embedders_with(Counting(scale=0.0)).embed("a", ["x"]) == [None]
 
 
+async def test_blanks_around_a_text_do_not_count() -> None:
+    counting = Counting()
+    first, second = await embedders_with(counting).embed("a", ["xy", "\n xy "])
+    assert (first == second).all()
+    assert counting.asked == ["xy"]
+
+
 async def test_the_cache_is_bounded_and_forgets_what_is_oldest() -> None:
     counting = Counting()
     embedders = embedders_with(counting, max_cached_bytes=700)

@@ -38,8 +38,9 @@ async def test_batches_are_bounded(embed: Any, server: Any) -> None:
     assert [len(body["input"]) for body in server.bodies] == [2, 2, 1]
 
 
-async def test_long_texts_are_cut(embed: Any) -> None:
-    assert await embed("a" * 9 + "b", max_text_chars=9) == [[9, 97, 97, 1]]
+async def test_long_texts_are_cut_by_bytes_between_characters(embed: Any, server: Any) -> None:
+    await embed("a" * 9 + "b", "ab\u20ac\u20ac", max_text_bytes=7)
+    assert server.bodies[0]["input"] == ["a" * 7, "ab\u20ac"]
 
 
 async def test_dimensions_are_asked_for_and_checked(embed: Any, server: Any) -> None:

@@ -16,7 +16,7 @@ Embeddings: TypeAlias = NDArray[np.float32]
 
 class Embedder(Protocol):
     async def embed(self, texts: Sequence[str]) -> Embeddings:
-        """Of at least one text, none of them blank, all valid Unicode.
+        """Of at least one text, all valid Unicode, none empty, and without blanks around.
 
         Raises PlauditError: Unavailable where another attempt may help.
         """

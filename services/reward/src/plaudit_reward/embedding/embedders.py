@@ -41,8 +41,8 @@ class Embedders:
         Raises ConfigError for a name that is not configured, and what the embedder raises.
         """
         embedder = self._get(name)
-        clean = [text.encode(errors="replace").decode() for text in texts]
-        keys = {text: _key(name, text) for text in clean if text.strip()}
+        clean = [text.encode(errors="replace").decode().strip() for text in texts]
+        keys = {text: _key(name, text) for text in clean if text}
         found = {text: self._cache[key] for text, key in keys.items() if key in self._cache}
         EMBEDDINGS.labels(name, "cached").inc(len(found))
         missing = [text for text in keys if text not in found]

@@ -84,7 +84,7 @@ class EndpointEmbedder:
         self._places = asyncio.Semaphore(spec.max_concurrency)
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
-        cut = [text[: self._spec.max_text_chars] for text in texts]
+        cut = [_cut(text, self._spec.max_text_bytes) for text in texts]
         size = self._spec.batch_texts
         batches = [cut[start : start + size] for start in range(0, len(cut), size)]
         return np.concatenate([await self._ask(batch) for batch in batches])
@@ -115,6 +115,10 @@ class EndpointEmbedder:
                 f"not {self._dimensions}.",
                 fix="correct `dimensions`, or restart the workers if it has another model now",
             )
+
+
+def _cut(text: str, max_bytes: int) -> str:
+    return text.encode()[:max_bytes].decode(errors="ignore")
 
 
 def openai_embedder(spec: OpenAISpec) -> EndpointEmbedder:

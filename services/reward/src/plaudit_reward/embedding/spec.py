@@ -31,8 +31,9 @@ class EndpointSpec(WithApiKey):
     """Calls at once, per worker process."""
     timeout_s: float = Field(default=30.0, gt=0.0)
     """Of one call with all its attempts."""
-    max_text_chars: int = Field(default=8000, ge=1, le=2**20)
-    """What is beyond is cut off; the endpoint's limit in tokens should hold so much."""
+    max_text_bytes: int = Field(default=8000, ge=4, le=2**20)
+    """What is beyond is cut off. A token is at least a byte, so that a model which takes that many
+    tokens refuses no text."""
 
 
 class OpenAISpec(EndpointSpec):
