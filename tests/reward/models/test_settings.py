@@ -6,6 +6,7 @@ import pytest
 
 from plaudit.config import load_settings
 from plaudit.errors import ConfigError
+from plaudit.schemas.common import Contract
 from plaudit_reward.models.spec import ClassifierSpec, UnitSpec, ValueHeadSpec, VllmSpec
 from plaudit_reward.settings import RewardSettings
 
@@ -80,3 +81,11 @@ def test_a_wrong_table_is_told_where_and_what(settings, text, where, what) -> No
     with pytest.raises(ConfigError) as caught:
         settings(text)
     assert where in str(caught.value) and what in str(caught.value)
+
+
+@pytest.mark.parametrize("spec", [ClassifierSpec, ValueHeadSpec, VllmSpec, UnitSpec])
+def test_the_page_has_every_key(spec: type[Contract]) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "reward.md").read_text()
+    section = page.partition("## Reward models")[2].partition("\n## ")[0]
+    for name in spec.model_fields:
+        assert f"`{name}`" in section or f"\n{name} = " in section, name

@@ -1,5 +1,6 @@
 """The kind `vllm` with servers that misbehave; test_real_vllm.py has one that does not."""
 
+import asyncio
 import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -66,6 +67,25 @@ async def test_each_text_is_one_call_and_the_check_is_made_once(serve, pool, sco
     assert len(asked) == 4 + 4 + 2
     assert await score(models, "reward_model", ask("4")) == [1.0]
     assert len(asked) == 11
+
+
+async def test_groups_that_come_at_once_share_the_check(serve, pool, score, ask) -> None:
+    url, asked = await serve(honest)
+    models = await pool(default=spec(url))
+    values = await asyncio.gather(*(score(models, "reward_model", ask("4")) for _ in range(5)))
+    assert values == [[1.0]] * 5
+    assert len(asked) == 4 + 4 + 5
+
+
+async def test_a_check_that_failed_is_made_again(serve, pool, score, ask) -> None:
+    def mended(body: dict[str, Any], num_calls: int) -> Any:
+        return honest(body, 0) if num_calls >= 8 else classified(0.5)
+
+    url, _ = await serve(mended)
+    models = await pool(default=spec(url))
+    [refused] = await score(models, "reward_model", ask("4"))
+    assert "seems to squash" in refused
+    assert await score(models, "reward_model", ask("4")) == [1.0]
 
 
 async def test_a_server_that_squashes_all_the_same_is_not_believed(serve, pool, score, ask) -> None:

@@ -20,7 +20,8 @@ from pydantic import (
 
 from plaudit.client import ClientOptions, HttpClient
 from plaudit.errors import ConfigError, PlauditError, Rejected, Unavailable
-from plaudit.schemas.common import Contract
+from plaudit.schemas.common import Contract, Message
+from plaudit.tasks import end
 from plaudit_reward.models.conversation import Conversation
 from plaudit_reward.models.metrics import BATCH_SECONDS
 from plaudit_reward.models.reward_model import TooLong
@@ -28,6 +29,7 @@ from plaudit_reward.models.scale import Scale
 from plaudit_reward.models.spec import VllmSpec
 from plaudit_reward.reward import Missing
 
+PROBE_PROMPT = "Is it?"
 PROBES = ("yes", "no", "a longer text, so that the logits differ", "0 1 2 3")
 """Texts of which squashed and raw values are compared once."""
 _SAME = 1e-6
@@ -110,10 +112,12 @@ class VllmRewardModel:
         )
         self._client = VllmClient(spec.base_url, options)
         self._places = asyncio.Semaphore(spec.max_concurrency)
-        self._checking = asyncio.Lock()
         self._checked = not spec.check_activation
+        self._checking: asyncio.Task[None] | None = None
 
     async def aclose(self) -> None:
+        if self._checking is not None:
+            await end([self._checking], again_s=1.0)
         await self._client.aclose()
 
     async def rewards(
@@ -162,23 +166,30 @@ class VllmRewardModel:
         return values
 
     async def _check(self) -> None:
+        """Once for all who wait; whoever comes after a check that failed has it made again."""
+        if self._checked:
+            return
+        if self._checking is None or self._checking.done():
+            self._checking = asyncio.create_task(self._check_activation())
+        # Shielded: others wait for the same check.
+        await asyncio.shield(self._checking)
+
+    async def _check_activation(self) -> None:
         """Raises ConfigError where raw values look as if they had been squashed all the same."""
-        async with self._checking:
-            if self._checked:
-                return
-            probes = [Conversation([], text) for text in PROBES]
-            raw = await asyncio.gather(*(self._ask(one, "null") for one in probes))
-            squashed = await asyncio.gather(
-                *(self._ask(one, "null", use_activation=True) for one in probes)
+        question = [Message(role="user", content=PROBE_PROMPT)]
+        probes = [Conversation(question, text) for text in PROBES]
+        raw = await asyncio.gather(*(self._ask(one, "null") for one in probes))
+        squashed = await asyncio.gather(
+            *(self._ask(one, "null", use_activation=True) for one in probes)
+        )
+        if ignores_activation(raw, squashed):
+            raise ConfigError(
+                f"{self._client.peer} gives the same values between 0 and 1 with and without "
+                "use_activation: it seems to squash what should be logits.",
+                fix="run vLLM 0.32 or later, or start the server with --pooler-config "
+                "'{\"use_activation\": false}'; check_activation = false believes it",
             )
-            if ignores_activation(raw, squashed):
-                raise ConfigError(
-                    f"{self._client.peer} gives the same values between 0 and 1 with and without "
-                    "use_activation: it seems to squash what should be logits.",
-                    fix="run vLLM 0.32 or later, or start the server with --pooler-config "
-                    "'{\"use_activation\": false}'; check_activation = false believes it",
-                )
-            self._checked = True
+        self._checked = True
 
 
 def ignores_activation(raw: Sequence[Sequence[float]], squashed: Sequence[Sequence[float]]) -> bool:
