@@ -8,6 +8,8 @@ import typer
 from plaudit.config import load_settings
 from plaudit.service import guard, run_worker, serve
 from plaudit_reward.app import build_app
+from plaudit_reward.page import render
+from plaudit_reward.registry import load_registry
 from plaudit_reward.settings import RewardSettings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -43,6 +45,12 @@ def worker(
         await work(settings, name, stop)
 
     run_worker(settings, f"reward-{name}", main)
+
+
+@app.command()
+def page() -> None:
+    """Print what GET /v1/rewards says as Markdown: docs/rewards.md."""
+    typer.echo(render(load_registry().describe()), nl=False)
 
 
 def main() -> None:
