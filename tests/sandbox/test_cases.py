@@ -1,12 +1,6 @@
 """Several test cases in one call: compiled once, each clean, each with a result of its own."""
 
-import asyncio
-import os
-import signal
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,10 +8,10 @@ import pytest
 
 from plaudit.errors import Rejected
 from plaudit.schemas.sandbox import Case, Limits, RunRequest
-from tests.sandbox.conftest import SECRET, connected
+from tests.sandbox.conftest import SECRET
 from tests.sandbox.programs import GREETS
 
-Process = Callable[..., AbstractContextManager[tuple[str, int]]]
+pytestmark = pytest.mark.parametrize("_sandbox_process", ["self", "container"], indirect=True)
 ADDS_ONE = "print(int(input()) + 1)"
 
 
@@ -140,31 +134,18 @@ async def test_input_is_in_the_cases_or_beside_them(sandbox: Any) -> None:
     assert "stdin and args belong into each of the cases" in answer.text
 
 
+@pytest.mark.parametrize("args", [["a\0b"], ["x" * 4097], ["x"] * 65])
+async def test_arguments_that_no_program_can_have_are_refused(
+    sandbox: Any, args: list[str]
+) -> None:
+    headers = {"authorization": f"Bearer {SECRET}"}
+    async with httpx.AsyncClient(headers=headers) as http:
+        for body in ({"code": "", "args": args}, {"code": "", "cases": [{"args": args}]}):
+            answer = await http.post(f"{sandbox.url}/v1/run", json=body)
+            assert answer.status_code == 422
+            assert "args" in answer.text
+
+
 async def test_too_many_cases_are_refused(sandbox: Any) -> None:
     with pytest.raises(Rejected, match=r"257 of them, at most 256 \(max_cases\)"):
         await sandbox.call("", cases=inputs(*range(257)))
-
-
-async def test_a_failure_of_the_sandbox_is_that_of_one_case_and_no_verdict(
-    own_sandbox: Process,
-) -> None:
-    with own_sandbox("self") as (url, pid):
-        async with await connected(url) as client:
-            request = RunRequest(
-                code="import time; time.sleep(float(input())); print('done')",
-                cases=inputs(0, 2, 0),
-            )
-            running = asyncio.create_task(client.run(request))
-            await asyncio.sleep(1)
-            [launcher] = children(pid)
-            [monitor] = children(launcher)
-            os.kill(monitor, signal.SIGKILL)
-            told = await running
-    assert [case.status for case in told.cases] == ["ok", "sandbox_error", "ok"]
-    assert "monitor of this run died" in told.cases[1].reason
-    assert told.status == "sandbox_error"
-
-
-def children(pid: int) -> list[int]:
-    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return [int(word) for word in text.split()]

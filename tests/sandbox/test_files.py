@@ -1,18 +1,14 @@
 """Files into a run and out of it, where everything in the directory is a stranger's doing."""
 
 import base64
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
 
 from plaudit.errors import Rejected
-from plaudit.schemas.sandbox import Binary, Case, RunRequest
-from tests.sandbox.conftest import connected
+from plaudit.schemas.sandbox import Binary, Case
 
-Process = Callable[..., AbstractContextManager[tuple[str, int]]]
-MEBIBYTE = 2**20
+pytestmark = pytest.mark.parametrize("_sandbox_process", ["self", "container"], indirect=True)
 BYTES = bytes(range(256))
 
 
@@ -113,17 +109,3 @@ async def test_files_that_cannot_be_beside_each_other_are_refused(
 async def test_the_program_of_another_language_is_just_a_file(sandbox: Any) -> None:
     told = await sandbox.call("print(open('main.c').read())", files={"main.c": "int x;"})
     assert told.stdout == "int x;\n"
-
-
-async def test_more_than_the_disk_holds_is_the_requests_fault(own_sandbox: Process) -> None:
-    with own_sandbox("self", disk_bytes=str(MEBIBYTE)) as (url, _):
-        async with await connected(url) as client:
-            with pytest.raises(Rejected, match="more than disk_bytes = 1048576 hold"):
-                await client.run(RunRequest(code="", files={"x": "x" * 2 * MEBIBYTE}))
-            assert (await client.run(RunRequest(code="print(1)"))).stdout == "1\n"
-
-
-@pytest.mark.parametrize("text", ["?", "QQ", "Q Q=="])
-def test_what_is_no_base64_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="no base64"):
-        Binary(base64=text)

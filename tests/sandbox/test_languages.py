@@ -111,14 +111,16 @@ async def test_what_is_no_program_is_a_compile_error(sandbox: Any, language: Lan
     [
         ('#include "/dev/urandom"', "timeout"),
         ("char x[30 << 20] = {1}; int main() {}", "output"),
+        ("#warning x\n" * 20_000, "output"),
     ],
 )
 async def test_a_compiler_has_limits_of_its_own(sandbox: Any, code: str, status: str) -> None:
     await sandbox.needs("cpp")
-    limits = CompileLimits(wall_s=1)
+    limits = CompileLimits(wall_s=1, output_bytes=10_000)
     told = await sandbox.call(code, language="cpp", compile_limits=limits)
     assert told.status == "compile_error"
     assert told.compile.status == status, told.compile
+    assert len(told.compile.stderr) <= 10_100
     assert told.compile.wall_s < 5
 
 

@@ -48,7 +48,7 @@ from plaudit.schemas.rollout import (
     RolloutRequest,
 )
 from plaudit.schemas.run import Ledger, RunStatus
-from plaudit.schemas.sandbox import RunRequest, RunResult
+from plaudit.schemas.sandbox import LanguageList, RunRequest, RunResult
 from plaudit.service import JobVerb, add_job_routes, create_app
 from plaudit.testing import running
 
@@ -128,6 +128,10 @@ def add_others(app: FastAPI) -> None:
             peak_memory_bytes=0, tier="strict",
         )  # fmt: skip
 
+    @app.get("/v1/languages")
+    async def languages() -> LanguageList:
+        return LanguageList(languages={}, tier="strict", protections={})
+
     @app.get("/v1/info")
     async def info() -> dict[str, Any]:
         return {"network": "none"}
@@ -193,6 +197,7 @@ async def test_the_judge_client_reaches_every_path(url: str) -> None:
 async def test_the_sandbox_client_reaches_every_path(url: str) -> None:
     async with SandboxClient(url, FAST) as client:
         assert (await client.run(RunRequest(code="print(1)"))).stdout == "print(1)"
+        assert (await client.languages()).tier == "strict"
         assert await client.info() == {"network": "none"}
 
 

@@ -97,9 +97,10 @@ def _command(template: Sequence[str], toolchain: Toolchain, limits: Limits) -> l
 
 def _environment(command: Sequence[str] | None, env: Mapping[str, str]) -> dict[str, str]:
     """Without /proc the loader cannot tell where the libraries are that lie beside a tool."""
-    if command is None or not os.path.isabs(command[0]):
+    directory = os.path.dirname(command[0]) if command else ""
+    if directory in ("", BUILD, "/bin", "/usr/bin"):
         return dict(env)
-    return {"LD_ORIGIN_PATH": os.path.dirname(command[0]), **env}
+    return {"LD_ORIGIN_PATH": directory, **env}
 
 
 def _plain(content: FileContent) -> str | dict[str, str]:
