@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from plaudit.errors import Rejected
@@ -120,13 +119,15 @@ async def test_the_whole_service_with_a_file_and_a_package(
     assert first.rewards == {f"{mine}:f": 0.75, "shout": None, "whisper": 1.0}
     assert first.errors == {"shout": "its process ended with exit code 1"}
     assert (first.total, second.errors.keys()) == (1.75, {"shout"})
-    async with httpx.AsyncClient(trust_env=False) as client:
-        metrics = (await client.get(f"{running.url}/metrics")).text
-    assert str(mine) not in metrics
-    [child, *more] = descendants_with(worker.pid, b"user_code.child")
+    mine.write_text("import time\ndef f(texts): time.sleep(60)")
+    asking = asyncio.create_task(running.score(asked, f"{mine}:f"))
+    await asyncio.sleep(1.0)
+    children = descendants_with(worker.pid, b"user_code.child")
+    assert children
     worker.kill()
     await asyncio.sleep(0.3)
-    assert [pid for pid in (child, *more) if b"user_code" in command_of(pid)] == []
+    assert [pid for pid in children if b"user_code" in command_of(pid)] == []
+    asking.cancel()
 
 
 def descendants_with(pid: int, word: bytes) -> list[int]:

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import generate_latest
 
 from plaudit.errors import Rejected
 from plaudit.schemas.common import Message
 from plaudit.schemas.reward import Answer, RewardGroup, RewardSpec
+from plaudit_reward.metrics import SCORES
 
 BREVITY = """
 def f(completions, *, limit=3):
@@ -214,7 +216,8 @@ async def test_a_file_that_cannot_be_loaded_is_not_loaded_for_every_group(
     assert note.read_text() == "x"
 
 
-async def test_a_file_that_changes_is_loaded_anew(files: Any, group: Any) -> None:
+async def test_a_file_that_changes_is_loaded_anew(start: Any, group: Any) -> None:
+    files = await start(num_processes=2)
     assert await files.score("def f(texts): return [1.0]", group("a")) == [1.0]
     [before] = files.pids()
     assert await files.score("def f(texts): return [1.0]", group("a")) == [1.0]
@@ -281,6 +284,13 @@ async def test_only_files_below_allowed_directories_run(
     assert not ran.exists()
     [value] = (await files.ask(f"{files.directory}/no.py:f", group("a"))).groups[0].popitem()[1]
     assert "No such file" in value
+
+
+async def test_metrics_have_neither_paths_nor_names_of_functions(files: Any, group: Any) -> None:
+    before = SCORES.labels("user_code", "scored")._value.get()
+    await files.score("def f(texts): return [1.0]", group("a"))
+    assert SCORES.labels("user_code", "scored")._value.get() == before + 1
+    assert ".py" not in generate_latest().decode()
 
 
 async def test_a_large_or_binary_file_is_refused(files: Any, group: Any) -> None:
