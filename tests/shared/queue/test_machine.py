@@ -72,6 +72,8 @@ class QueueMachine(RuleBasedStateMachine):
             self.letters = [*(one for one in self.letters if one != job_id), job_id][-MAX_DEAD:]
 
     def put(self, job_id: str, lane: str) -> None:
+        """Behind all others, also when it was there before."""
+        self.jobs.pop(job_id, None)
         self.jobs[job_id] = Expected(lane)
         self.born += 1
 
@@ -99,8 +101,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(num_jobs=st.integers(1, 6), worker=st.sampled_from(["w1", "w2"]))
     def lease(self, num_jobs: int, worker: str) -> None:
         taken = self.do(self.queue.lease(worker, num_jobs, 0))
-        for job_id in [one for one, job in self.jobs.items() if job.lapsed]:
-            job = self.jobs[job_id]
+        for job_id, job in self.lapsed():
             job.lapsed = False
             if job.deliveries >= MAX_DELIVERIES:
                 self.end(job_id, "dead")
@@ -115,6 +116,11 @@ class QueueMachine(RuleBasedStateMachine):
             assert (lease.lane, lease.deliveries) == (job.lane, job.deliveries)
             assert lease.payload == lease.job_id.encode()
         self.leases += taken
+
+    def lapsed(self) -> list[tuple[str, Expected]]:
+        """Lane by lane, and in each the oldest first."""
+        found = [(job_id, job) for job_id, job in self.jobs.items() if job.lapsed]
+        return sorted(found, key=lambda one: one[1].lane != "train")
 
     def running(self) -> list[str]:
         return [job_id for job_id, job in self.jobs.items() if job.status == "running"]
