@@ -22,8 +22,8 @@ async def pairs() -> list[tuple[str, str, float]]:
 
 
 def body(text: str, answer: str) -> dict[str, Any]:
-    group = {"group_id": "g", "prompt": [], "completions": [{"text": text}]}
-    group["reference"] = {"answer": answer}
+    reference = {"answer": answer}
+    group = {"group_id": "g", "prompt": [], "completions": [{"text": text}], "reference": reference}
     return {"groups": [group], "rewards": [{"name": "accuracy"}]}
 
 
