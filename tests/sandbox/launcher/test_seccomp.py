@@ -71,6 +71,17 @@ def test_without_a_pid_namespace_a_program_signals_only_itself(number: int, sing
     assert outcome("print(call(62, -1, 0), call(62, 0, 0))", own=True) == "EPERM EPERM"
 
 
+@pytest.mark.parametrize("call", ["112", "109, 0, 0"], ids=["setsid", "setpgid"])
+def test_without_a_pid_namespace_no_child_leaves_the_group_that_is_killed_as_one(call: str) -> None:
+    code = f"""
+if os.fork() == 0:
+    print(call({call}), flush=True); os._exit(0)
+os.wait()
+"""
+    assert outcome(code, own=True) == "EPERM"
+    assert outcome(code) == "ok"
+
+
 def test_files_of_a_shared_user_keep_their_modes() -> None:
     assert outcome("print(call(90, b'/nonexistent', 0o777))", shared=True) == "EPERM"
     assert outcome("print(call(90, b'/nonexistent', 0o777))") == "ENOENT"

@@ -5,8 +5,7 @@ filter do not exist for it. `socketpair` stays for streams, since asyncio needs 
 nobody; an unconnected one could send to any local socket. Where there is no pid namespace, a
 program may reach only itself (`own_signals`), so nobody else's process can be hit, and may start
 threads but no processes (`single_process`), so nothing can outlive the kill of its process group.
-Compilers and shells may start processes there, too; the monitor then ends what it has inherited
-from them.
+Compilers and shells may start processes there, too, but none may leave that group.
 Source of the rules: https://docs.kernel.org/userspace-api/seccomp_filter.html.
 """
 
