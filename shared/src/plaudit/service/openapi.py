@@ -39,7 +39,8 @@ def build(app: FastAPI) -> dict[str, Any]:
     answer = {"description": "A problem document", "content": {PROBLEM_JSON: {"schema": problem}}}
     for path in document["paths"].values():
         for operation in path.values():
-            operation["responses"].pop("422", None)
+            if "HTTPValidationError" in str(operation["responses"].get("422")):
+                del operation["responses"]["422"]
             operation["responses"]["default"] = answer
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)

@@ -52,6 +52,12 @@ class RunCodeRequest(_Wire):
     fetch_files: list[str] = []
 
 
+class Invalid(_Wire):
+    """What FastAPI answers when a field is wrong."""
+
+    detail: list[dict[str, Any]]
+
+
 class CommandRunResult(_Wire):
     status: Literal["Finished", "Error", "TimeLimitExceeded"]
     execution_time: float | None = None
@@ -71,6 +77,7 @@ class RunCodeResponse(_Wire):
 
 def add_fusion_routes(app: FastAPI, patience: Patience) -> None:
     docs = json_docs(RunCodeRequest, RunCodeResponse)
+    docs["responses"] |= {422: {"model": Invalid}, _GATEWAY_TIMEOUT: {"model": RunCodeResponse}}
     tags: list[str | Enum] = ["SandboxFusion"]
 
     @app.post("/run_code", tags=tags, summary="Run a program (SandboxFusion)", **docs)
