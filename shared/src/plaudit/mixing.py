@@ -1,7 +1,7 @@
 """Mixing: the rewards of a completion -> one number. The reward service and the learner use it.
 
 Gate, scale and clip are described by `plaudit.schemas.mixing`; z-scores are those of GRPO (sample
-standard deviation plus 1e-4), weights are normalised as GRAIL's: algorithms.md §5.6.
+standard deviation plus 1e-4), weights are normalised as GRAIL's.
 """
 
 import statistics

@@ -16,7 +16,7 @@ class AccuracyParams(Contract):
 
 
 @reward(
-    source="Open-R1 rewards.py `accuracy_reward` with Math-Verify; algorithms.md §2.6",
+    source="Open-R1 rewards.py `accuracy_reward` with Math-Verify",
     vectors=[
         Vector([r"$\boxed{\frac{1}{2}}$", r"\boxed{0.5}", "2"], [1, 1, 0], {"answer": "1/2"}),
         Vector(["18", "It is 18.", "18 or 19", "no idea", ""], [1, 1, 0, 0, 0], {"answer": "18"}),

@@ -19,7 +19,7 @@ class CodeParams(RunParams):
 @reward(
     pool="code",
     source="Open-R1 rewards.py `code_reward`, but whole outputs are compared: there a correct "
-    "prefix passes; rewards_and_judges.md §2.1",
+    "prefix passes",
     vectors=[
         Vector([_block("print(int(input()) + 1)"), _block("print(2)")], [1.0, 0.5], _ADDS),
         Vector([_block("print(0)") + _block("print(int(input()) + 1)")], [1.0], _ADDS),
@@ -50,7 +50,7 @@ async def code(group: RewardGroup, params: CodeParams, context: Context) -> list
 @reward(
     pool="code",
     source="Open-R1 rewards.py `binary_code_reward`, which passes anything over 0.99: one failure "
-    "in 101 tests, too; rewards_and_judges.md §2.1",
+    "in 101 tests, too",
     vectors=[
         Vector([_block("print(int(input()) + 1)"), _block("print(2)"), ""], [1, 0, 0], _ADDS),
         Vector([_block("print(2)")], [None]),

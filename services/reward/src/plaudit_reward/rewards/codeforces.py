@@ -36,8 +36,7 @@ _TEXTS = [
 
 @reward(
     pool="code",
-    source="Open-R1 rewards.py `cf_code_reward` and cf_scoring.py, without its checker programs; "
-    "rewards_and_judges.md §2.1",
+    source="Open-R1 rewards.py `cf_code_reward` and cf_scoring.py, without its checker programs",
     vectors=[
         Vector(_TEXTS, [1.1, 0.05, 0.0, -0.1, -1.0], _ADDS),
         Vector(_TEXTS, [1.0, 0.5, 0.0, -0.1, -1.0], _ADDS, {"scoring_mode": "partial"}),

@@ -38,7 +38,7 @@ _FOUR = {"answer": "4"}
 
 
 @reward(
-    source="R1, its report §1.2, after Memory-R+, arXiv 2504.02273; algorithms.md §4.7",
+    source="tienanh28122000/R1, its report §1.2, after Memory-R+, arXiv 2504.02273",
     vectors=[
         Vector([_ADD, _ADD, "5"], [1.0, 1.0, 0.0], _FOUR, {"archive": "a"}),
         # The archive has two of the first, and nothing of the group itself.

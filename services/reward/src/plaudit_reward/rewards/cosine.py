@@ -46,7 +46,7 @@ _RIGHT, _WRONG = ["4"] * 4, ["5"] * 4
 
 @reward(
     source="Yeo et al., Demystifying Long Chain-of-Thought Reasoning, arXiv 2502.03373, and its "
-    "code; Open-R1's has no exceeding, and rises again beyond the end; algorithms.md §4.3",
+    "code; Open-R1's has no exceeding, and rises again beyond the end",
     vectors=[
         Vector(_RIGHT, [2.0, 1.853553, 1.5, 1.146447], _FOUR, _PAPER, [0, 250, 500, 750]),
         Vector(_WRONG, [-10.0, -8.535534, -5.0, -1.464466], _FOUR, _PAPER, [0, 250, 500, 750]),

@@ -33,7 +33,7 @@ _ALL = {"alpha": 0.2, "statistics": "all"}
 
 @reward(
     source="Arora & Zanette, Training Language Models to Reason Efficiently, arXiv 2502.04463, and "
-    "its code; algorithms.md §4.4",
+    "its code",
     vectors=[
         Vector(_THREE_OF_FOUR, [0.954579, 0.9, 0.845421, 0.0], _FOUR, {"alpha": 0.2}, _LENGTHS),
         Vector(_THREE_OF_FOUR, [0.958552, 0.921995, 0.878005, 0.0], _FOUR, _ALL, _LENGTHS),

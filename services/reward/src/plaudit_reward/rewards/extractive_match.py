@@ -42,7 +42,7 @@ _1000 = {"answer": "2 * 500 = 1000\n#### 1,000"}
 
 
 @reward(
-    source="R1's evaluation, as lighteval `expr_gold_metric` on GSM8K; algorithms.md §4.8",
+    source="R1's evaluation, as lighteval `expr_gold_metric` on GSM8K",
     vectors=[
         Vector([r"17, \boxed{18}, 19", r"18, \boxed{17}", r"\boxed{7} \boxed{18}"], [1, 0, 1], _18),
         Vector(["The answer is 18, for 3 * 5 = 15", "Answer: $18. 2 left."], [1, 1], _18),

@@ -12,7 +12,7 @@ _GOOD = "<think>\nI add.\n</think>\n<answer>\n4\n</answer>"
 
 @reward(
     source="Open-R1 rewards.py `format_reward`, less its MULTILINE flag, by which text after "
-    "`</answer>` passes; algorithms.md §2.6",
+    "`</answer>` passes",
     vectors=[
         Vector([_GOOD, _GOOD + "\n", f"{_GOOD}\nmore", f" {_GOOD}", "4", ""], [1, 1, 0, 0, 0, 0]),
         Vector(["<think>\n\n</think>\n<answer>\n\n</answer>"], [1]),

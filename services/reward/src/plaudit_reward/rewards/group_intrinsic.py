@@ -17,7 +17,7 @@ _FOUR = {"answer": "4"}
 
 
 @reward(
-    source="R1, its report §1.2; algorithms.md §4.6",
+    source="tienanh28122000/R1, its report §1.2",
     vectors=[
         Vector([_ADD, _COUNT], [4.0, 4.0], _FOUR),
         Vector([_ADD, _COUNT], [1.5, 1.5], _FOUR, {"scale": 0.5}),

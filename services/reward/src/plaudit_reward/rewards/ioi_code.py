@@ -41,8 +41,7 @@ _FOUR = "```python\nprint(4)\n```"
 
 @reward(
     pool="code",
-    source="Open-R1 rewards.py `ioi_code_reward` and ioi_scoring.py, where a row is one subtask; "
-    "rewards_and_judges.md §2.1",
+    source="Open-R1 rewards.py `ioi_code_reward` and ioi_scoring.py, where a row is one subtask",
     vectors=[
         Vector([_RIGHT, _DOUBLES, _FOUR, "no code"], [100, 30, 0, 0], _SQUARES),
         Vector([_RIGHT, _DOUBLES], [1.0, 0.3], _SQUARES, {"unit": "fraction"}),

@@ -29,7 +29,7 @@ class LcpoMaxParams(LcpoParams):
 Value = Callable[[bool, int], float]
 """From whether the answer is right and how many tokens it is below the length asked for."""
 
-_SOURCE = "Aggarwal & Welleck, L1, arXiv 2503.04697 eq. {}; algorithms.md §4.2"
+_SOURCE = "Aggarwal & Welleck, L1, arXiv 2503.04697 eq. {}"
 _1000 = {"answer": "4", "num_tokens": 1000}
 _512 = {"answer": "4", "num_tokens": 512}
 _FOUR = {"answer": "4"}

@@ -16,7 +16,7 @@ _FOUR = {"answer": "4"}
 
 
 @reward(
-    source="Kimi k1.5, arXiv 2501.12599 §2.3.3; algorithms.md §2.6",
+    source="Kimi k1.5, arXiv 2501.12599 §2.3.3",
     vectors=[
         Vector(["4", "4", "4"], [0.5, 0.0, -0.5], _FOUR, {}, [10, 20, 30]),
         Vector(["4", "5", "5", "5"], [0.5, 0.0, -0.5, 0.0], _FOUR, {}, [10, 20, 30, 10]),

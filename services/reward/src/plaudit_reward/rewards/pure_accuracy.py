@@ -37,8 +37,8 @@ _ANSWERED = "<think>hm</think><answer>2</answer>"
 
 
 @reward(
-    source="GRAIL pure_accuracy_reward; there 0 where no sub-task has a reference; "
-    "algorithms.md §5.5",
+    source="GRAIL (liv-daliberti/grail-simulation) pure_accuracy_reward, which gives 0 where no "
+    "sub-task has a reference",
     vectors=[
         Vector([_ANSWERED, "<answer> Option 2\n</answer>", "<ANSWER>2</answer>"], [1, 1, 1], _2),
         Vector(["<answer>1</answer>", "<answer>2.</answer>", "2", ""], [0, 0, 0, 0], _2),

@@ -18,7 +18,7 @@ _SOFT_OPENING = "<reasoning>"
 _SOFT_MIDDLE = re.compile(r"</reasoning>\s*<answer>")
 _SOFT_CLOSING = "</answer>"
 
-_SOURCE = "R1 src/rewards.py, after the gist grpo_demo.py; algorithms.md §4.1"
+_SOURCE = "src/rewards.py of tienanh28122000/R1, after the gist grpo_demo.py"
 _GOOD = "<reasoning>\nI add.\n</reasoning>\n<answer>\n18\n</answer>\n"
 _LONG = "<reasoning>\nI think.\nI add.\n</reasoning>\n<answer>\n18\n</answer>\n"
 _UNENDED = _GOOD.removesuffix("\n")

@@ -19,7 +19,7 @@ class ReasoningStepsParams(Contract):
 
 @reward(
     source="Open-R1 rewards.py `reasoning_steps_reward`, whose numbers count at the start of the "
-    "text only, and bullets anywhere but there; algorithms.md §2.6",
+    "text only, and bullets anywhere but there",
     vectors=[
         Vector(["Step 1: a\nStep 2: b\nStep 3: c", "Step 1: a", ""], [1, 1 / 3, 0]),
         Vector(["1. a\n2. b\n3. c\n4. d", "- a\n* b", "First, a. Finally, b."], [1, 2 / 3, 2 / 3]),

@@ -23,7 +23,7 @@ class RemoteRewardParams(Contract):
 
 
 @reward(
-    source="OpenRLHF openrlhf/cli/serve_rm.py, `POST /get_reward`; rewards_and_judges.md §2.2",
+    source="OpenRLHF openrlhf/cli/serve_rm.py, `POST /get_reward`",
     vectors=[Vector(["4"], [None])],
 )
 async def remote_reward(

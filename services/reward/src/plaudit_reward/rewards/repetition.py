@@ -28,7 +28,7 @@ class RepetitionParams(Contract):
 
 @reward(
     source="Yeo et al., arXiv 2502.03373, as in Open-R1 `get_repetition_penalty_reward`, whose "
-    "Chinese words are those of jieba; algorithms.md §2.6, §4.3",
+    "Chinese words are those of jieba",
     vectors=[
         Vector(["a b a b a b"], [-0.6], params={"ngram_size": 2}),
         Vector(["a b a b a b"], [-0.3], params={"ngram_size": 2, "max_penalty": -0.5}),

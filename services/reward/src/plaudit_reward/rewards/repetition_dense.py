@@ -25,7 +25,7 @@ _ABABAB = [7, 8, 7, 8, 7, 8]
 
 
 @reward(
-    source="Yeo et al., arXiv 2502.03373 §4.4, code `RepetitionDensePenalty`; algorithms.md §4.3",
+    source="Yeo et al., arXiv 2502.03373 §4.4, code `RepetitionDensePenalty`",
     vectors=[
         Vector(
             ["ababab", "ab"],

@@ -23,7 +23,7 @@ class RewardModelParams(Contract):
 
 @reward(
     pool="model",
-    source="Bradley-Terry reward models: algorithms.md §1.4, OpenRLHF; Hugging Face classifiers",
+    source="Bradley-Terry reward models: OpenRLHF; Hugging Face classifiers",
     vectors=[Vector(["4", "5"], [None, None], params={"model": "not-configured"})],
 )
 async def reward_model(

@@ -30,8 +30,7 @@ _HARD = {"max_tokens": 100, "cache_tokens": 0}
 
 
 @reward(
-    source="DAPO, arXiv 2503.14476 eq. 13, as in Open-R1 `soft_overlong_punishment`; "
-    "algorithms.md §5.2",
+    source="DAPO, arXiv 2503.14476 eq. 13, as in Open-R1 `soft_overlong_punishment`",
     vectors=[
         Vector(["a"] * 5, [0.0, 0.0, -0.5, -1.0, -1.0], {}, _SMALL, [0, 80, 90, 100, 101]),
         Vector(["a"] * 3, [0.0, -0.25, -1.0], {}, {}, [12288, 13312, 10**9]),

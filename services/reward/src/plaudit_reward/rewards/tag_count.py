@@ -16,7 +16,7 @@ _GOOD = "<think>\na\n</think>\n<answer>\n4\n</answer>"
 
 
 @reward(
-    source="Open-R1 rewards.py `tag_count_reward`, where text may follow; algorithms.md §2.6",
+    source="Open-R1 rewards.py `tag_count_reward`, where text may follow",
     vectors=[
         Vector([_GOOD, "4"], [1.0, 0.0]),
         Vector(["<think>\na\n</think>\n", "<think>\n<think>\n", ""], [0.5, 0.0, 0.0]),

@@ -23,7 +23,7 @@ class UnitRewardModelParams(Contract):
 
 @reward(
     pool="model",
-    source="arXiv 2501.02790 (DenseReward); algorithms.md §6.3 to §6.5",
+    source="arXiv 2501.02790 (DenseReward)",
     vectors=[Vector(["4"], [None], params={"model": "not-configured"}, token_ids=[[1]])],
 )
 async def unit_reward_model(

@@ -41,7 +41,7 @@ _EQUALS_ALL = "    class E(int):\n        __eq__ = lambda *_: True\n    return E
 @reward(
     pool="code",
     source="HumanEval, arXiv 2107.03374, and its execution.py, where tests and candidate share a "
-    "process that the candidate may end or change; rewards_and_judges.md §1.1, §2.1",
+    "process that the candidate may end or change",
     vectors=[
         Vector(["    return a + b", "    pass", "    return 3", ""], [1, 0, 0, 0], _ADD),
         Vector(["```python\ndef add(a, b):\n    return a + b\n```"], [1.0], _ADD),

@@ -27,7 +27,7 @@ _HALVES = ["2", r"\boxed{\frac{1}{2}}", r"so $\frac{2}{4}$.", "It is 0.5", "<ans
 
 
 @reward(
-    source="TTRL, arXiv 2504.16084, after self-consistency, arXiv 2203.11171; algorithms.md §4.5",
+    source="TTRL, arXiv 2504.16084, after self-consistency, arXiv 2203.11171",
     vectors=[
         Vector(["4", "5", "It is 4.", "no idea", ""], [1, 0, 1, 0, 0]),
         Vector(_HALVES, [0, 1, 1, 1, 1]),
