@@ -1,26 +1,91 @@
 """Run a command as an ordinary user, or as in an ordinary container, without user namespaces.
 
-    python as_other.py user|container COMMAND [ARGUMENT ...]
+    python as_other.py user|container|root-container COMMAND [ARGUMENT ...]
 
-Where this machine refuses the namespace that is needed for the show, it is such a place already.
+`root-container` is root as Docker leaves it: no CAP_SYS_ADMIN, but other users are there. Root
+becomes another user for the other two; an ordinary user is one already. Where this machine refuses
+the namespace that is needed for the show, it is such a place already.
 """
 
 import ctypes
 import os
 import sys
 
-CLONE_NEWUSER = 0x1000_0000
+CLONE_NEWUSER, CLONE_NEWNS = 0x1000_0000, 0x2_0000
+MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
+PR_CAPBSET_DROP, CAP_SYS_ADMIN = 24, 21
+MANY_IDS = 65536
+ORDINARY_ID = 1000
+
+libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main() -> None:
+    who, command = sys.argv[1], sys.argv[2:]
+    if os.getuid() == 0:
+        from_root(who)
+    elif who == "container":
+        forbid_namespaces_to_self()
+    os.execv(command[0], command)
+
+
+def from_root(who: str) -> None:
+    if who == "user":
+        check(libc.unshare(CLONE_NEWNS))
+    else:
+        enter_user_namespace_with_many_ids()
+        write("/proc/sys/user/max_user_namespaces", "0")
+    open_path_to_interpreter()
+    if who == "root-container":
+        check(libc.prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN, 0, 0, 0))
+        return
+    os.setgroups([])
+    os.setresgid(ORDINARY_ID, ORDINARY_ID, ORDINARY_ID)
+    os.setresuid(ORDINARY_ID, ORDINARY_ID, ORDINARY_ID)
+
+
+def forbid_namespaces_to_self() -> None:
     uid, gid = os.getuid(), os.getgid()
-    if ctypes.CDLL(None).unshare(CLONE_NEWUSER) == 0:
-        write("/proc/self/setgroups", "deny")
-        write("/proc/self/uid_map", f"1000 {uid} 1")
-        write("/proc/self/gid_map", f"1000 {gid} 1")
-        if sys.argv[1] == "container":
-            write("/proc/sys/user/max_user_namespaces", "0")
-    os.execv(sys.argv[2], sys.argv[2:])
+    if libc.unshare(CLONE_NEWUSER) != 0:
+        return
+    write("/proc/self/setgroups", "deny")
+    write("/proc/self/uid_map", f"{uid} {uid} 1")
+    write("/proc/self/gid_map", f"{gid} {gid} 1")
+    write("/proc/sys/user/max_user_namespaces", "0")
+
+
+def enter_user_namespace_with_many_ids() -> None:
+    """A process outside has to write the maps."""
+    go, gone = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(gone)
+        os.read(go, 1)
+        for name in ("uid_map", "gid_map"):
+            write(f"/proc/{os.getppid()}/{name}", f"0 0 {MANY_IDS}")
+        os._exit(0)
+    check(libc.unshare(CLONE_NEWUSER | CLONE_NEWNS))
+    os.close(gone)
+    os.waitpid(child, 0)
+
+
+def open_path_to_interpreter() -> None:
+    """The interpreter of a container is not below /root."""
+    prefix = os.path.realpath(sys.base_prefix)
+    if not prefix.startswith("/root/"):
+        return
+    check(libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None))
+    handle = os.open(prefix, os.O_PATH | os.O_DIRECTORY)
+    check(libc.mount(b"tmpfs", b"/root", b"tmpfs", 0, b"mode=0755"))
+    os.makedirs(prefix)
+    source = f"/proc/self/fd/{handle}".encode()
+    check(libc.mount(source, prefix.encode(), None, MS_BIND | MS_REC, None))
+    os.close(handle)
+
+
+def check(result: int) -> None:
+    if result != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 def write(path: str, text: str) -> None:

@@ -75,15 +75,17 @@ async def connected(url: str, **options: int) -> SandboxClient:
     return client
 
 
-@pytest.fixture(scope="session", params=["self", "user", "container"])
+@pytest.fixture(scope="session", params=["self", "user", "container", "root-container"])
 def _sandbox_process(request: pytest.FixtureRequest) -> Iterator[tuple[str, int]]:
+    if request.param == "root-container" and os.getuid() != 0:
+        pytest.skip("only root can be root in a container that has other users")
     with sandbox_process(request.param) as found:
         yield found
 
 
 @pytest.fixture
 async def sandbox(_sandbox_process: tuple[str, int]) -> AsyncIterator[Sandbox]:
-    """The same two services for all tests: no run may leave anything behind in them."""
+    """The same services for all tests: no run may leave anything behind in them."""
     url, pid = _sandbox_process
     client = await connected(url)
     yield Sandbox(url, pid, client)
@@ -91,6 +93,39 @@ async def sandbox(_sandbox_process: tuple[str, int]) -> AsyncIterator[Sandbox]:
 
 
 @pytest.fixture
+async def leaves_nothing(sandbox: Sandbox) -> AsyncIterator[None]:
+    """After the test no process of a run is left, and the next run is as the first."""
+    yield
+    async with asyncio.timeout(5):
+        while left_over(sandbox.pid):
+            await asyncio.sleep(0.02)
+    code = "import os, sys; print(os.listdir(), len(os.environ), sys.argv)"
+    result = await sandbox.run(code)
+    assert (result.status, result.stdout) == ("ok", "['main.py'] 0 ['main.py']\n"), result
+
+
+@pytest.fixture
 def own_sandbox() -> Callable[..., object]:
     """For tests that need settings of their own, or that break it."""
     return sandbox_process
+
+
+def left_over(service_pid: int) -> list[str]:
+    """Processes of this service's runs that are still there, whoever their parent is by now."""
+    [launcher] = Path(f"/proc/{service_pid}/task/{service_pid}/children").read_text().split()
+    return [pid for pid in os.listdir("/proc") if pid.isdigit() and _is_of_a_run(pid, launcher)]
+
+
+def _is_of_a_run(pid: str, launcher: str) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        same = _command(pid) == _command(launcher)
+        inside = "/plaudit-sandbox-" in os.readlink(f"/proc/{pid}/cwd")
+    except OSError:
+        return False
+    state, parent = stat[0], stat[1]
+    return pid != launcher and state not in "ZX" and (same or inside or parent == launcher)
+
+
+def _command(pid: str) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()

@@ -1,4 +1,4 @@
-"""What a hostile program may not do, at both levels of protection that are tested."""
+"""What a hostile program may not do, at every tier; then the next run is as the first."""
 
 import asyncio
 import os
@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-MEBIBYTE = 2**20
-DENIED = ("PermissionError", "FileNotFoundError", "OSError", "BlockingIOError", "RuntimeError")
+pytestmark = pytest.mark.usefixtures("leaves_nothing")
 
 
 async def refused(sandbox: Any, code: str) -> str:
@@ -149,25 +148,6 @@ print(os.listdir(), "mark" in vars(builtins), os.path.exists({where + "/left.txt
     assert (await sandbox.run(second)).stdout == "['main.py'] False False\n"
 
 
-async def test_a_fork_bomb_ends_and_the_next_run_is_clean(sandbox: Any) -> None:
-    result = await sandbox.run("import os\nwhile True:\n    os.fork()", wall_s=2)
-    assert result.status in ("error", "timeout", "memory", "output")
-    assert (await sandbox.run("print('fine')")).stdout == "fine\n"
-    assert left_over(sandbox) == []
-
-
-async def test_a_silent_fork_bomb_is_over_at_the_wall_limit(sandbox: Any) -> None:
-    code = """
-import os
-while True:
-    try: os.fork()
-    except OSError: pass
-"""
-    result = await sandbox.run(code, wall_s=1, cpu_s=1)
-    assert result.status in ("timeout", "killed")
-    assert left_over(sandbox) == []
-
-
 async def test_a_daemon_dies_with_its_program(sandbox: Any) -> None:
     code = """
 import os, time
@@ -183,14 +163,12 @@ print("parent ends")
     result = await sandbox.run(code, wall_s=5)
     assert result.status == ("ok" if await sandbox.has("pid_namespace") else "error")
     assert result.wall_s < 3
-    assert left_over(sandbox) == []
 
 
 async def test_a_daemon_that_holds_the_pipes_does_not_hold_the_answer(sandbox: Any) -> None:
     code = "import os, time\nif os.fork() == 0:\n    os.setsid(); time.sleep(1000)\nprint('done')"
     result = await sandbox.run(code, wall_s=5)
     assert result.wall_s < 3
-    assert left_over(sandbox) == []
 
 
 async def test_a_program_cannot_signal_anybody(sandbox: Any) -> None:
@@ -204,70 +182,6 @@ print("alive")
     code = code.format(service=sandbox.pid, tests=os.getpid())
     result = await sandbox.run(code)
     assert (result.status, result.stdout) == ("ok", "alive\n")
-    assert (await sandbox.run("print('fine')")).stdout == "fine\n"
-
-
-async def test_thousands_of_threads_are_bounded(sandbox: Any) -> None:
-    code = """
-import threading, time
-try:
-    for count in range(5000): threading.Thread(target=time.sleep, args=(20,), daemon=True).start()
-except RuntimeError:
-    print(count)
-"""
-    assert int((await sandbox.run(code, wall_s=5)).stdout) <= 64
-
-
-async def test_processes_are_counted(sandbox: Any) -> None:
-    code = """
-import os, time
-for count in range(300):
-    try:
-        if os.fork() == 0: time.sleep(20)
-    except OSError:
-        break
-print(count)
-"""
-    result = await sandbox.run(code, wall_s=10)
-    if not await sandbox.has("pid_namespace"):
-        assert result.stdout == "0\n"
-    elif await sandbox.has("own_uid"):
-        # The kernel does not count those of root, whom the other two only imitate here.
-        assert 60 <= int(result.stdout) <= 64
-
-
-async def test_a_memory_bomb_of_many_processes_is_one_bomb(sandbox: Any) -> None:
-    code = """
-import os, time
-for _ in range(20):
-    if os.fork() == 0:
-        block = bytearray(30 * 2**20)
-        time.sleep(20)
-time.sleep(20)
-"""
-    result = await sandbox.run(code, memory_bytes=128 * MEBIBYTE, wall_s=10)
-    if await sandbox.has("pid_namespace"):
-        assert (result.status, result.wall_s < 5) == ("memory", True)
-    else:
-        assert result.status == "error"
-
-
-async def test_a_gigabyte_of_output_costs_neither_memory_nor_time(sandbox: Any) -> None:
-    code = "import os\nblock = b'x' * 2**20\nfor _ in range(1024): os.write(1, block)"
-    result = await sandbox.run(code, wall_s=10)
-    assert (result.status, len(result.stdout)) == ("output", 65536)
-    assert result.wall_s < 3
-
-
-async def test_the_disk_cannot_be_filled(sandbox: Any) -> None:
-    result = await sandbox.run(
-        "file = open('x', 'wb')\nwhile True: file.write(bytes(2**20))", wall_s=10
-    )
-    assert result.status in ("error", "killed")
-    if await sandbox.has("private_tmp"):
-        code = "for n in range(10**6): open(str(n), 'wb').write(bytes(2**20))"
-        many = await sandbox.run(code, wall_s=10)
-        assert "No space left" in many.stderr
 
 
 async def test_runs_at_the_same_time_do_not_see_each_other(sandbox: Any) -> None:
@@ -282,20 +196,3 @@ print(seen)
 """
     assert (await sandbox.run(code)).stdout == "[]\n"
     assert (await waiting).status == "ok"
-
-
-def left_over(sandbox: Any) -> list[str]:
-    """Processes of this sandbox's runs that are still there, whoever their parent is by now."""
-    [launcher] = Path(f"/proc/{sandbox.pid}/task/{sandbox.pid}/children").read_text().split()
-    command = Path(f"/proc/{launcher}/cmdline").read_bytes()
-    found = []
-    for directory in Path("/proc").iterdir():
-        if not directory.name.isdigit() or directory.name == launcher:
-            continue
-        try:
-            state = (directory / "stat").read_text().rpartition(")")[2].split()[0]
-            if (directory / "cmdline").read_bytes() == command and state not in "ZX":
-                found.append(directory.name)
-        except OSError:
-            continue
-    return found

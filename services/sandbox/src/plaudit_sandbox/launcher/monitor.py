@@ -6,7 +6,6 @@ import json
 import os
 import re
 import resource
-import shutil
 import signal
 import sys
 import tempfile
@@ -21,11 +20,17 @@ from plaudit_sandbox.launcher.files import NotReturned, read_files, read_tree, w
 from plaudit_sandbox.launcher.isolation import Isolation, isolate_run
 from plaudit_sandbox.launcher.job import Bounds, Job
 from plaudit_sandbox.launcher.program import Program, become_program
+from plaudit_sandbox.launcher.scratch import Scratch
 from plaudit_sandbox.launcher.watch import End, Output, Watch, own_memory_bytes
 
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 _KERNEL_BYTES = 16 * 2**20
 """Pipes, page tables, stacks: what the kernel holds for a program."""
+_REASONS = {
+    "disk": "\nsandbox: the program's files passed disk_bytes\n",
+    "processes": "\nsandbox: the program's processes passed max_processes\n",
+}
+"""Of ends that have no status of their own."""
 _TAIL_CHARS = 16 * 2**10
 """Where the reason of a death is looked for: at the end of stderr."""
 
@@ -85,13 +90,14 @@ def _run(connection: int, site: Site) -> Program:
     for handle in streams:
         os.close(handle)
     outputs = _output(out, bounds), _output(err, bounds)
-    watch = _watch(job, bounds, (child, first), connection, outputs)
+    scratch = Scratch(directory, site.disk_bytes) if first is None else None
+    watch = _watch(job, bounds, (child, first), connection, outputs, scratch, site)
     result = _finish(watch, job, started_s, group)
     if group is not None:
         group.remove()
     answer = _with_files(result, job, directory)
-    if first is None:
-        shutil.rmtree(directory, ignore_errors=True)
+    if scratch is not None:
+        scratch.remove()
     _answer(connection, answer)
 
 
@@ -101,11 +107,20 @@ def _watch(
     pids: tuple[int, int | None],
     connection: int,
     outputs: tuple[Output, Output],
+    scratch: Scratch | None,
+    site: Site,
 ) -> Watch:
-    # A fork shares its parent's memory, which is then not the program's; another program does not.
-    shared_bytes = own_memory_bytes() if job.command is None else 0
-    max_memory_bytes = bounds.memory_bytes + job.runtime_memory_bytes
-    return Watch(*pids, connection, outputs, bounds.wall_s, max_memory_bytes, shared_bytes)
+    return Watch(
+        *pids,
+        connection,
+        outputs,
+        bounds.wall_s,
+        max_memory_bytes=bounds.memory_bytes + job.runtime_memory_bytes,
+        # A fork shares its parent's memory, which is then not the program's; others do not.
+        shared_memory_bytes=own_memory_bytes() if job.command is None else 0,
+        max_processes=2 * site.max_processes,
+        scratch=scratch,
+    )
 
 
 def _new_group(job: Job, bounds: Bounds, site: Site) -> Group | None:
@@ -133,7 +148,7 @@ def _finish(watch: Watch, job: Job, started_s: float, group: Group | None) -> di
         end = "output"
     return _verdict(end, status, usage, err.text(), job) | {
         "stdout": out.text(),
-        "stderr": err.text(),
+        "stderr": err.text() + _REASONS.get(end, ""),
         "wall_s": wall_s,
         "cpu_s": usage.ru_utime + usage.ru_stime,
         "peak_memory_bytes": usage.ru_maxrss * 1024,
@@ -145,7 +160,8 @@ def _verdict(
 ) -> dict[str, Any]:
     """`status` and `exit_code`. Death by signal n is exit code -n; a kill of ours is null."""
     if end != "exited":
-        return {"status": "killed" if end == "abandoned" else end, "exit_code": None}
+        with_name = end in ("timeout", "memory", "output")
+        return {"status": end if with_name else "killed", "exit_code": None}
     code = os.waitstatus_to_exitcode(status)
     cpu_spent = usage.ru_utime + usage.ru_stime >= job.limits["cpu_s"]
     if code == -signal.SIGXCPU or (code == -signal.SIGKILL and cpu_spent):

@@ -60,6 +60,8 @@ def become_program(
     _limit(job, bounds)
     os.closerange(3, max_handles)
     restrict_program(isolation, directory, may_fork=job.may_fork)
+    # The monitor looks at what it maps; nobody else's program can name this process.
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
     if job.command is not None:
         return Command([*job.command, *job.args], job.environment(directory))
     forget_launcher(directory, [job.source, *job.args])

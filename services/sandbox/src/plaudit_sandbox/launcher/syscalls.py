@@ -15,8 +15,8 @@ class Table:
     """Only start processes: refused to a program that may be one process only."""
     reaches_others: dict[str, int]
     """Refused where there is no pid namespace: they signal, slow down or meet other processes of
-    this user, leave the program's process group, which is killed as one, or leave memory behind
-    (System V and POSIX message queues and shared memory)."""
+    this user, leave the program's process group, which is killed as one, leave memory behind
+    (System V and POSIX message queues and shared memory), or take disk faster than is watched."""
     ownership: dict[str, int]
     """Refused where the program's user has other files: Landlock does not cover these."""
     clone: int
@@ -57,6 +57,7 @@ X86_64 = Table(
         "setpgid": 109, "setsid": 112, "setpriority": 141, "ioprio_set": 251, "shmget": 29,
         "shmat": 30, "shmctl": 31, "semget": 64, "semop": 65, "semctl": 66, "semtimedop": 220,
         "msgget": 68, "msgsnd": 69, "msgrcv": 70, "msgctl": 71, "mq_open": 240, "mq_unlink": 241,
+        "fallocate": 285,
     },
     ownership={
         "truncate": 76, "chmod": 90, "fchmod": 91, "chown": 92, "fchown": 93, "lchown": 94,
@@ -85,7 +86,8 @@ AARCH64 = Table(
     forks={},
     reaches_others={
         "ioprio_set": 30, "tkill": 130, "rt_sigqueueinfo": 138, "setpriority": 140,
-        "setpgid": 154, "setsid": 157, "mq_open": 180, "mq_unlink": 181, "msgget": 186,
+        "fallocate": 47, "setpgid": 154, "setsid": 157, "mq_open": 180, "mq_unlink": 181,
+        "msgget": 186,
         "msgctl": 187, "msgrcv": 188, "msgsnd": 189, "semget": 190, "semctl": 191,
         "semtimedop": 192, "semop": 193,
         "shmget": 194, "shmctl": 195, "shmat": 196, "rt_tgsigqueueinfo": 240,

@@ -6,12 +6,13 @@ import time
 from dataclasses import dataclass, field
 from typing import Literal
 
-from plaudit_sandbox.launcher.tree import descendants, resident_bytes
+from plaudit_sandbox.launcher.scratch import Scratch
+from plaudit_sandbox.launcher.tree import descendants, resident_bytes, shared_mapping_bytes
 
 _CHUNK_BYTES = 64 * 2**10
 _MEMORY_CHECK_S = 0.05
 
-End = Literal["exited", "timeout", "memory", "output", "abandoned"]
+End = Literal["exited", "timeout", "memory", "output", "disk", "processes", "abandoned"]
 
 
 @dataclass
@@ -54,6 +55,10 @@ class Watch:
     max_memory_bytes: int
     shared_memory_bytes: int
     """What every process shares with the launcher, not counted as the program's."""
+    max_processes: int
+    """More than the kernel lets it have, should the kernel not count this user's."""
+    scratch: Scratch | None
+    """Its working directory, where the kernel does not bound that."""
 
     def wait(self) -> End:
         """Until the program exits, or the first bound it breaks. Kills nothing."""
@@ -71,8 +76,8 @@ class Watch:
             if now_s >= deadline_s:
                 return "timeout"
             if now_s >= check_s:
-                if self._memory_bytes() > self.max_memory_bytes:
-                    return "memory"
+                if end := self._passed():
+                    return end
                 check_s = now_s + _MEMORY_CHECK_S
             for handle, _ in poller.poll(1000 * (min(check_s, deadline_s) - now_s) + 1):
                 if end := self._after(handle, exited, poller):
@@ -100,10 +105,17 @@ class Watch:
             poller.register(output.handle, select.POLLIN)
         return poller, exited
 
-    def _memory_bytes(self) -> int:
-        """Of all below the monitor: the program, what it started, and what it left behind."""
+    def _passed(self) -> End | None:
+        """What all below the monitor hold: the program, what it started, what it left behind."""
         pids = [pid for pid in descendants(os.getpid()) if pid != self.first]
-        return sum(max(0, resident_bytes(pid) - self.shared_memory_bytes) for pid in pids)
+        if len(pids) > self.max_processes:
+            return "processes"
+        used = sum(max(0, resident_bytes(pid) - self.shared_memory_bytes) for pid in pids)
+        if max(used, shared_mapping_bytes(pids)) > self.max_memory_bytes:
+            return "memory"
+        if self.scratch is not None and self.scratch.is_full(pids):
+            return "disk"
+        return None
 
 
 def own_memory_bytes() -> int:
