@@ -16,13 +16,14 @@ from tests.sandbox.programs import (
     USES_THREADS,
 )
 
-# Two tiers; the third sandbox differs from the first only in its user.
-pytestmark = pytest.mark.parametrize("_sandbox_process", ["self", "container"], indirect=True)
+strict_and_basic = pytest.mark.parametrize("_sandbox_process", ["self", "container"], indirect=True)
+basic = pytest.mark.parametrize("_sandbox_process", ["container"], indirect=True)
 MEBIBYTE = 2**20
 MARK = "86423"
 """Seconds that only the sleepers of these tests sleep."""
 
 
+@strict_and_basic
 @pytest.mark.parametrize("language", GREETS)
 async def test_a_program_reads_prints_and_ends(sandbox: Any, language: Language) -> None:
     await sandbox.needs(language)
@@ -37,6 +38,7 @@ async def test_a_program_reads_prints_and_ends(sandbox: Any, language: Language)
     assert (alone.status, alone.exit_code, alone.stdout) == ("error", 3, "42\n")
 
 
+@basic
 @pytest.mark.parametrize("language", PRINTS_ON)
 async def test_too_much_output_is_cut_as_it_comes(sandbox: Any, language: Language) -> None:
     await sandbox.needs(language)
@@ -47,6 +49,7 @@ async def test_too_much_output_is_cut_as_it_comes(sandbox: Any, language: Langua
     assert told.peak_memory_bytes < 256 * MEBIBYTE
 
 
+@basic
 @pytest.mark.parametrize("language", TAKES_ALL_MEMORY)
 async def test_a_program_that_takes_all_memory_gets_its_limit(
     sandbox: Any, language: Language
@@ -58,6 +61,7 @@ async def test_a_program_that_takes_all_memory_gets_its_limit(
     assert told.peak_memory_bytes < 1024 * MEBIBYTE
 
 
+@basic
 async def test_memory_is_watched_while_a_program_prints(sandbox: Any) -> None:
     await sandbox.needs("go")
     code = """
@@ -75,12 +79,14 @@ func main() {
     assert told.peak_memory_bytes < 900 * MEBIBYTE
 
 
+@basic
 async def test_a_pipe_that_closes_ends_its_writer(sandbox: Any) -> None:
     await sandbox.needs("bash")
     told = await sandbox.call("yes | head -1", language="bash")
     assert (told.status, told.stdout, told.stderr) == ("ok", "y\n", "")
 
 
+@basic
 @pytest.mark.parametrize("language", SPINS)
 async def test_a_program_that_never_ends_is_ended(sandbox: Any, language: Language) -> None:
     await sandbox.needs(language)
@@ -89,6 +95,7 @@ async def test_a_program_that_never_ends_is_ended(sandbox: Any, language: Langua
     assert told.wall_s < 5
 
 
+@strict_and_basic
 @pytest.mark.parametrize("language", USES_THREADS)
 async def test_a_program_may_have_threads(sandbox: Any, language: Language) -> None:
     await sandbox.needs(language)
@@ -96,6 +103,7 @@ async def test_a_program_may_have_threads(sandbox: Any, language: Language) -> N
     assert (told.status, told.stdout) == ("ok", "4 done\n"), told
 
 
+@basic
 @pytest.mark.parametrize("language", COMPILED)
 async def test_what_is_no_program_is_a_compile_error(sandbox: Any, language: Language) -> None:
     await sandbox.needs(language)
@@ -106,6 +114,7 @@ async def test_what_is_no_program_is_a_compile_error(sandbox: Any, language: Lan
     assert told.compile.stderr
 
 
+@basic
 @pytest.mark.parametrize(
     ("code", "status"),
     [
@@ -124,6 +133,7 @@ async def test_a_compiler_has_limits_of_its_own(sandbox: Any, code: str, status:
     assert told.compile.wall_s < 5
 
 
+@basic
 async def test_a_program_that_cannot_ask_for_memory_still_compiles(sandbox: Any) -> None:
     """The limits of the run are not those of the compiler."""
     await sandbox.needs("java")
@@ -132,6 +142,7 @@ async def test_a_program_that_cannot_ask_for_memory_still_compiles(sandbox: Any)
     assert (told.status, told.stdout) == ("ok", "2 a\n")
 
 
+@strict_and_basic
 @pytest.mark.parametrize(
     ("language", "code"),
     [
@@ -185,6 +196,7 @@ func main() {{ if _, e := net.Dial("tcp", "127.0.0.1:{redis}"); e != nil {{ pani
 ]  # fmt: skip
 
 
+@strict_and_basic
 @pytest.mark.parametrize(("language", "code"), ESCAPES)
 async def test_no_language_leads_outside(
     sandbox: Any, redis_url: str, language: Language, code: str
@@ -195,6 +207,7 @@ async def test_no_language_leads_outside(
     assert (told.status, told.stdout) == ("error", ""), told
 
 
+@basic
 @pytest.mark.parametrize("language", ["bash", "javascript"])
 async def test_a_program_has_none_of_the_services_variables(
     sandbox: Any, language: Language
@@ -206,6 +219,7 @@ async def test_a_program_has_none_of_the_services_variables(
     assert "PLAUDIT" not in told.stdout
 
 
+@strict_and_basic
 @pytest.mark.parametrize(
     "code",
     [
@@ -223,6 +237,7 @@ async def test_nothing_that_a_script_starts_outlives_it(sandbox: Any, code: str)
     assert (await sandbox.run("print('fine')")).stdout == "fine\n"
 
 
+@strict_and_basic
 async def test_a_script_cannot_signal_anybody_else(sandbox: Any) -> None:
     await sandbox.needs("bash")
     code = f"kill -9 {sandbox.pid}; kill -9 1; kill -9 -1; echo alive"
@@ -231,6 +246,7 @@ async def test_a_script_cannot_signal_anybody_else(sandbox: Any) -> None:
     assert (await sandbox.run("print('fine')")).stdout == "fine\n"
 
 
+@strict_and_basic
 @pytest.mark.parametrize("language", ["c", "javascript", "java"])
 async def test_only_scripts_and_compilers_fork_where_no_namespace_ends_what_they_start(
     sandbox: Any, language: Language
@@ -256,6 +272,7 @@ public class Main {{ public static void main(String[] args) throws Exception {{
     assert with_mark() == []
 
 
+@strict_and_basic
 async def test_the_languages_that_work_are_published(sandbox: Any) -> None:
     found = await sandbox.client.languages()
     info = await sandbox.client.info()
