@@ -38,6 +38,15 @@ def test_a_dry_run_finds_what_is_wrong_with_the_file(plaudit: Plaudit) -> None:
         assert message in " ".join(wrong.stderr.split())
 
 
+def test_services_in_another_terminal_run_files_below_what_is_named(plaudit: Plaudit) -> None:
+    process = plaudit.start("up", "reward", "--user-code", ".")
+    wait_for(process, "everything is ready")
+    dirs = json.dumps([str(plaudit.directory)])
+    assert f"\0PLAUDIT_REWARD_USER_CODE_DIRS={dirs}\0" in reward_environment(plaudit)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=10)
+
+
 def test_its_services_may_run_the_file_and_a_resumed_run_says_that_it_has_changed(
     plaudit: Plaudit,
 ) -> None:

@@ -1,6 +1,7 @@
 """`plaudit up`: services in the foreground."""
 
 import asyncio
+from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
 from typing import Annotated
@@ -21,6 +22,7 @@ from plaudit.local.recipes import SEED, build_seed
 from plaudit.local.redis import DIRECTORY, local_redis
 from plaudit.local.services import SERVICES, Model, Topology, with_needs
 from plaudit.local.supervisor import Supervisor
+from plaudit.local.user_code import dirs_setting
 
 _COLORS = ("cyan", "green", "yellow", "blue", "magenta", "bright_cyan", "bright_green", "red")
 
@@ -38,18 +40,25 @@ def up(
         int, typer.Option(min=16, help="Prompt and completion together.")
     ] = 1024,
     dtype: Annotated[str, typer.Option(help="float32 or bfloat16.")] = "float32",
+    user_code: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DIR", help="Run rewards in files below it; may be repeated."),
+    ] = None,
 ) -> None:
     """Start services in the foreground, with what they need, until Ctrl-C.
 
     Each line of their logs has its process in front. What dies is started again, after 1 s at
     first and 15 s at most. A Redis of our own is started unless PLAUDIT_REDIS_URL names one.
     """
-    asyncio.run(_up(services or [], Model(model, max_model_tokens, dtype), replicas))
+    asyncio.run(
+        _up(services or [], Model(model, max_model_tokens, dtype), replicas, user_code or [])
+    )
 
 
-async def _up(names: list[str], model: Model, num_replicas: int) -> None:
+async def _up(names: list[str], model: Model, num_replicas: int, user_code: list[Path]) -> None:
     interrupts, environment = Interrupts(), Environment()
     services = with_needs(names)
+    dirs = dirs_setting(user_code, environment)
     redis_dir = environment.state_dir / DIRECTORY
     with directory_lock(environment.state_dir):
         redis = None
@@ -57,13 +66,13 @@ async def _up(names: list[str], model: Model, num_replicas: int) -> None:
             redis = local_redis(redis_dir)
         else:
             require_reachable(await check_reachable(environment, (), environment.redis_url))
-        topology = Topology(environment, services, redis, model, num_replicas)
+        topology = Topology(environment, services, redis, model, num_replicas, extra_env=dirs)
         check_ports_free(topology.ports())
         if "rollout" in services and model.path == SEED:
             err.print("seed model: building it, or finding it built")
             built = await build_seed(environment, interrupts, NowAndThen(err).line)
             model = Model(built["model_dir"], model.max_model_tokens, model.dtype)
-            topology = Topology(environment, services, redis, model, num_replicas)
+            topology = replace(topology, model=model)
         await _run(topology, environment.state_dir / "logs", interrupts)
 
 

@@ -3,7 +3,7 @@
 import ast
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -75,17 +75,22 @@ def check_user_code(recipe: Recipe) -> None:
 
 
 def allowed_dirs(recipe: Recipe, environment: Environment) -> dict[str, str]:
-    """The setting with which workers of this machine run the recipe's files: what the user has
-    set already, and the directories of the files."""
+    """`dirs_setting` for the recipe's files."""
     files = {reward.path for reward, _ in user_rewards(recipe).values()}
-    if not files:
+    return dirs_setting(sorted({path.resolve().parent for path in files}), environment)
+
+
+def dirs_setting(dirs: Sequence[Path], environment: Environment) -> dict[str, str]:
+    """The setting with which workers of this machine run files below `dirs`, and below what the
+    user has set already."""
+    if not dirs:
         return {}
     section = environment.document.get("reward", {})
     own = section.get("user_code_dirs", []) if isinstance(section, dict) else []
     if DIRS_SETTING in environment.variables:
         own = _listed(environment.variables[DIRS_SETTING])
-    dirs = dict.fromkeys([*own, *sorted(str(path.resolve().parent) for path in files)])
-    return {DIRS_SETTING: json.dumps(list(dirs))}
+    allowed = dict.fromkeys([*own, *(str(one.resolve()) for one in dirs)])
+    return {DIRS_SETTING: json.dumps(list(allowed))}
 
 
 def keep_copies(recipe: Recipe, run_dir: Path) -> None:

@@ -1,5 +1,6 @@
 """The settings of both directions."""
 
+import re
 import string
 from typing import Annotated, Self
 
@@ -15,6 +16,9 @@ STOP_TEXTS = [
     "<end_of_turn>",
 ]  # fmt: skip
 """End-of-text tokens of Qwen, Llama, Mistral and Gemma."""
+
+SPECIAL_TOKEN = re.compile(r"<[^<>\s{}]{1,64}>")
+"""As models write them: <|im_end|>, </s>, <eos>."""
 
 StopText = Annotated[str, Field(min_length=1, max_length=64)]
 
@@ -36,6 +40,10 @@ class RemoteSpec(WithApiKey):
     "<|im_start|>{role}\\n{content}<|im_end|>\\n"."""
     completion_format: str = "{content}"
     """Of the completion, after the prompt: "<|im_start|>assistant\\n{content}<|im_end|>\\n"."""
+
+    def marks(self) -> set[str]:
+        """The special tokens of the formats: a completion that writes one would end its turn."""
+        return set(SPECIAL_TOKEN.findall(self.message_format + self.completion_format))
 
     @model_validator(mode="after")
     def is_usable(self) -> Self:

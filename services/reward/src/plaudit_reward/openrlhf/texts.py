@@ -20,6 +20,11 @@ def completion_in(query: str, prompt: str | None, stop_texts: Sequence[str]) -> 
     return query[start:end]
 
 
+def written_mark(spec: RemoteSpec, completion: str) -> str | None:
+    """A special token of the formats that the completion writes out."""
+    return next((mark for mark in sorted(spec.marks()) if mark in completion), None)
+
+
 def query_of(spec: RemoteSpec, prompt: Sequence[Message], completion: str) -> tuple[str, str]:
     """The prompt's text, and that text with the completion, as the remote reads them."""
     messages = [
