@@ -48,16 +48,17 @@ class Tiny:
         self.root = root
 
     def tokenizer(
-        self, *, side: str = "left", chat: bool = True, shift: int = 0
+        self, *, side: str = "left", chat: bool = True, wrap: bool = False, shift: int = 0
     ) -> PreTrainedTokenizerFast:
-        """One token per byte. `shift` numbers the bytes otherwise."""
+        """One token per byte. `wrap` puts special tokens around a plain text, as all do without
+        `chat`; `shift` numbers the bytes otherwise."""
         special = [PAD, END, USER, ASSISTANT]
         alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
         tokens = special + alphabet[shift:] + alphabet[:shift]
         tokenizer = Tokenizer(models.BPE(vocab={t: i for i, t in enumerate(tokens)}, merges=[]))
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         tokenizer.decoder = decoders.ByteLevel()
-        if not chat:
+        if wrap or not chat:
             tokenizer.post_processor = processors.TemplateProcessing(
                 single=f"{USER} $A {END}", special_tokens=[(USER, 2), (END, 1)]
             )

@@ -146,6 +146,16 @@ async def test_a_completion_goes_on_with_the_message_that_was_begun(
     assert await score(models, "reward_model", begun) == pytest.approx(expected, abs=1e-5)
 
 
+async def test_a_template_brings_its_own_special_tokens(tiny, pool, score, ask, logits_of) -> None:
+    path = tiny.classifier("wrapping", wrap=True)
+    models = await pool(default=classifier(path), plain=classifier(path, template="plain"))
+    [expected] = logits_of(path, ask("4"))
+    [value] = await score(models, "reward_model", ask("4"))
+    assert value == pytest.approx(expected[0], abs=1e-5)
+    [plain] = await score(models, "reward_model", ask("4"), model="plain")
+    assert abs(plain - value) > 0.01
+
+
 async def test_append_eos_ends_the_text_once(tiny, pool, score, ask, logits_of) -> None:
     path = tiny.classifier("eos")
     models = await pool(

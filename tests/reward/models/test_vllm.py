@@ -124,8 +124,10 @@ async def test_what_may_pass_is_tried_again(serve, pool, score, ask) -> None:
     assert await score(models, "reward_model", ask("4")) == [1.0]
 
 
-async def test_a_server_that_is_down_is_null_and_may_be_asked_again(ask, pool) -> None:
-    models = await pool(default=spec(f"http://127.0.0.1:{free_port()}", timeout_s=0.5))
+@pytest.mark.parametrize("check", [True, False])
+async def test_a_server_that_is_down_is_null_and_may_be_asked_again(ask, pool, check) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    models = await pool(default=spec(url, timeout_s=0.5, check_activation=check))
     group = ask("4")
     context = GroupContext(group, Resources(others={ModelPool: models}))
     [missing] = await reward_model(group, RewardModelParams(), context)

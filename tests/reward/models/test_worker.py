@@ -1,6 +1,7 @@
 """The pool `model` as a process: through the API, and without torch."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -48,7 +49,7 @@ async def test_requests_are_scored_by_the_worker_of_the_pool(service, tiny, logi
 
 def test_a_worker_without_torch_says_so_and_what_to_install(redis_url: str, tmp_path: Path) -> None:
     env = {
-        "PATH": "/usr/bin:/bin",
+        **os.environ,
         "PLAUDIT_REDIS_URL": redis_url,
         "PLAUDIT_REWARD_MODELS": of_the_demo(tmp_path),
     }
@@ -62,7 +63,7 @@ def test_a_worker_without_torch_says_so_and_what_to_install(redis_url: str, tmp_
 
 def test_a_worker_that_loads_at_its_start_fails_then(redis_url: str, tmp_path: Path) -> None:
     env = {
-        "PATH": "/usr/bin:/bin",
+        **os.environ,
         "PLAUDIT_REDIS_URL": redis_url,
         "PLAUDIT_REWARD_MODELS": of_the_demo(tmp_path / "nowhere"),
         "PLAUDIT_REWARD_PRELOAD_MODELS": "true",
