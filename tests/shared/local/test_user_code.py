@@ -1,18 +1,23 @@
 """Rewards in files: how a recipe names them, what is found wrong without running them."""
 
+import asyncio
 import json
 import os
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 
+from plaudit.config import ServiceSettings
 from plaudit.errors import ConfigError
 from plaudit.local.environment import Environment
+from plaudit.local.preflight import check_reward_names
 from plaudit.local.recipes import read_recipe
 from plaudit.local.run_dir import create_run
 from plaudit.local.training import topology
 from plaudit.local.user_code import changed_files, check_user_code
 from plaudit.schemas.recipe import Recipe, RewardRecipe
+from plaudit.testing import running
 from plaudit.user_code import short_names
 
 RECIPE = """
@@ -170,3 +175,21 @@ def test_a_run_without_such_files_keeps_none(tmp_path: Path) -> None:
 def test_people_read_names_without_directories_where_that_tells_them_apart() -> None:
     names = ["total", "/a/mine.py:f", "/a/mine.py:g", "/b/mine.py:g"]
     assert list(short_names(names).values()) == ["total", "mine.py:f", *names[2:]]
+
+
+async def test_a_reward_that_is_not_available_ends_the_check_with_the_reason() -> None:
+    """As the reward service lists the entry points of packages that cannot be imported."""
+    app = FastAPI()
+    app.state.draining = asyncio.Event()
+    known = {"pool": "rules", "description": "", "source": "", "params_schema": {}}
+    broken = {"available": False, "reason": "RuntimeError: not today"}
+    listed = [{"name": "format", **known}, {"name": "broken", **known, **broken}]
+    app.add_api_route("/v1/rewards", lambda: {"rewards": listed})
+    with running(app, ServiceSettings(drain_timeout_s=0.2)) as url:
+        environment = Environment({"PLAUDIT_REWARD_URL": url}, document={})
+        assert (await check_reward_names(recipe_with("format"), environment)).ok
+        with pytest.raises(ConfigError, match=r"'broken': not available: RuntimeError: not today"):
+            await check_reward_names(recipe_with("broken"), environment)
+        with pytest.raises(ConfigError, match="no such reward"):
+            await check_reward_names(recipe_with("other"), environment)
+        assert (await check_reward_names(recipe_with("/a/mine.py:f"), environment)).ok

@@ -14,7 +14,7 @@ from plaudit.local.interrupts import Interrupts
 from plaudit.local.ports import PortUse, check_ports_free
 from plaudit.local.redis import RedisReady, local_redis
 from plaudit.local.services import REWARD_API, Topology
-from plaudit.local.status import reward_names, unreachable
+from plaudit.local.status import known_rewards, unreachable
 from plaudit.local.supervisor import Supervisor
 from plaudit.local.tool import run_tool
 from plaudit.mixing import Mixer
@@ -161,7 +161,7 @@ async def check_reward_names(recipe: Recipe, environment: Environment) -> Check:
     used = [(f"rewards.{i}.name", reward.name) for i, reward in enumerate(recipe.rewards)]
     by_kind = recipe.eval.reward_by_kind
     used += [(f"eval.reward_by_kind.{kind}", name) for kind, name in by_kind.items()]
-    known = await reward_names(environment)
+    known = await known_rewards(environment)
     if known is None:
         return Check("reward names", None, "not checked: the reward service does not answer")
     for setting, name in used:
@@ -171,5 +171,10 @@ async def check_reward_names(recipe: Recipe, environment: Environment) -> Check:
                 f"{setting} = {name!r}: the reward service has no such reward.",
                 fix=(f"did you mean {near!r}? " if near else "")
                 + f"it has: {', '.join(sorted(known))}",
+            )
+        if reason := known.get(name):
+            raise ConfigError(
+                f"{setting} = {name!r}: not available: {reason}.",
+                fix="correct the package that it comes from, where the reward service runs",
             )
     return Check("reward names", True, ", ".join(dict.fromkeys(name for _, name in used)) or "none")

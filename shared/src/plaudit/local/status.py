@@ -23,12 +23,13 @@ async def fetch_status(environment: Environment) -> RunStatus | None:
         return None
 
 
-async def reward_names(environment: Environment) -> set[str] | None:
-    """The rewards that the reward service knows; None when it does not answer."""
+async def known_rewards(environment: Environment) -> dict[str, str | None] | None:
+    """The rewards that the reward service knows, and why one is not available; None when it does
+    not answer."""
     body = await _get(f"{environment.url('reward')}/v1/rewards", environment.api_key)
     if body is None:
         return None
-    return {reward.name for reward in RewardList.model_validate_json(body).rewards}
+    return {one.name: one.reason for one in RewardList.model_validate_json(body).rewards}
 
 
 async def unreachable(environment: Environment, services: tuple[str, ...]) -> dict[str, str]:
