@@ -38,7 +38,7 @@ async def test_a_quick_program_is_one_call_for_all_inputs(
 ) -> None:
     context = counted(sandbox, group)
     inputs = [str(number) for number in range(MAX_CASES)]
-    results = await run_cases("print(int(input()) + 1)", inputs, Limits(), context)
+    results = await run_cases("print(int(input()) + 1)", "python", inputs, Limits(), context)
     assert [one.stdout for one in results] == [f"{number + 1}\n" for number in range(MAX_CASES)]
     assert len(context.asked) == 1
 
@@ -48,7 +48,7 @@ async def test_inputs_that_are_large_together_are_several_calls(
 ) -> None:
     context = counted(sandbox, group)
     inputs = [f"{letter * (MAX_INPUT_BYTES // 2)}\n" for letter in "abc"]
-    results = await run_cases("print(input()[0])", inputs, Limits(), context)
+    results = await run_cases("print(input()[0])", "python", inputs, Limits(), context)
     assert [one.stdout for one in results] == ["a\n", "b\n", "c\n"]
     assert [len(request.cases) for request in context.asked] == [1, 1, 1]
 
@@ -60,7 +60,7 @@ async def test_a_program_that_hangs_on_every_input_has_a_verdict_for_each(
     inputs = [str(number) for number in range(12)]
     code = "import time; time.sleep(60 * (input() != '7'))"
     started_s = time.monotonic()
-    results = await run_cases(code, inputs, Limits(wall_s=0.5), context)
+    results = await run_cases(code, "python", inputs, Limits(wall_s=0.5), context)
     assert [one.status for one in results] == ["timeout"] * 7 + ["ok"] + ["timeout"] * 4
     assert 1 < len(context.asked) <= 12
     assert time.monotonic() - started_s < 20

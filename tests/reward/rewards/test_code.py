@@ -117,6 +117,21 @@ async def test_a_sandbox_that_is_down_is_null_and_retryable(group: Any) -> None:
     assert (without_code, found.retryable) == (0.0, True)
 
 
+async def test_a_program_may_be_in_another_language(
+    score: Any, group: Any, sandbox: SandboxClient
+) -> None:
+    cpp = (await sandbox.languages()).languages["cpp"]
+    if not cpp.available:
+        pytest.skip(f"cpp: {cpp.reason}")
+    tests = [{"stdin": f"{n}\n", "stdout": f"{n + 1}\n"} for n in range(3)]
+    right = "#include <iostream>\nint main() { int x; std::cin >> x; std::cout << x + 1; }"
+    texts = [f"```cpp\n{right}\n```", "```cpp\nno\n```", block("print(int(input()) + 1)")]
+    asked = group(*texts, tests=tests)
+    assert await score("code", asked, language="cpp") == [1.0, 0.0, 0.0]
+    assert await score("codeforces", asked, language="cpp") == [1.1, -0.1, -1.0]
+    assert await score("code", asked) == [0.0, 0.0, 1.0]
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [
@@ -125,7 +140,7 @@ async def test_a_sandbox_that_is_down_is_null_and_retryable(group: Any) -> None:
         ("```python a\n```", None), ("", None), ("```python\n```", ""),
     ],
 )  # fmt: skip
-def test_the_last_closed_python_block_is_taken(text: str, code: str | None) -> None:
+def test_the_last_closed_block_is_taken(text: str, code: str | None) -> None:
     assert last_block(text) == code
 
 

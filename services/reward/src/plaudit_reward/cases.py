@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 
 from plaudit.errors import Unavailable
-from plaudit.schemas.sandbox import Case, CaseResult, Limits, RunRequest
+from plaudit.schemas.sandbox import Case, CaseResult, Language, Limits, RunRequest
 from plaudit_reward.reward import Context
 
 MAX_CASES = 64
@@ -21,13 +21,13 @@ _SPREAD = 8
 
 
 async def run_cases(
-    program: str, inputs: Sequence[str], limits: Limits, context: Context
+    program: str, language: Language, inputs: Sequence[str], limits: Limits, context: Context
 ) -> list[CaseResult]:
     """In the order of `inputs`. Raises PlauditError when the sandbox could not run one of them."""
     results: dict[str, CaseResult] = {}
     batches = list(_batches(inputs, MAX_CASES))
     while batches:
-        calls = (_call(program, batch, limits, context) for batch in batches)
+        calls = (_call(program, language, batch, limits, context) for batch in batches)
         for found in await asyncio.gather(*calls):
             results |= found
         # Every call has run one case at least, so this comes to an end.
@@ -37,10 +37,11 @@ async def run_cases(
 
 
 async def _call(
-    program: str, inputs: Sequence[str], limits: Limits, context: Context
+    program: str, language: Language, inputs: Sequence[str], limits: Limits, context: Context
 ) -> dict[str, CaseResult]:
     """Of those inputs that it came to."""
     request = RunRequest(
+        language=language,
         code=program,
         cases=[Case(stdin=text) for text in inputs],
         limits=limits,

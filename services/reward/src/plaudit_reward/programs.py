@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 from pydantic import Field, TypeAdapter, ValidationError
 
 from plaudit.schemas.common import Contract
-from plaudit.schemas.sandbox import Limits
+from plaudit.schemas.sandbox import Language, Limits
 from plaudit_reward.reward import Missing, Score
 
-_OPENING, _CLOSING = "```python\n", "```"
+_CLOSING = "```"
 
 Program = TypeVar("Program")
 Checked = TypeVar("Checked")
@@ -32,15 +32,23 @@ class RunParams(Contract):
         )
 
 
-def last_block(text: str) -> str | None:
-    """The content of the last closed ```python block, found in linear time."""
-    found, start = None, text.find(_OPENING)
+class ProgramParams(RunParams):
+    """What is taken for the program, and limits of one run of it."""
+
+    language: Language = "python"
+    """Of the program, and the word behind the three backticks of its block."""
+
+
+def last_block(text: str, language: Language = "python") -> str | None:
+    """The content of the last closed block of the language, found in linear time."""
+    opening = f"```{language}\n"
+    found, start = None, text.find(opening)
     while start >= 0:
-        end = text.find(_CLOSING, start + len(_OPENING))
+        end = text.find(_CLOSING, start + len(opening))
         if end < 0:
             break
-        found = text[start + len(_OPENING) : end]
-        start = text.find(_OPENING, end + len(_CLOSING))
+        found = text[start + len(opening) : end]
+        start = text.find(opening, end + len(_CLOSING))
     return found
 
 

@@ -14,11 +14,11 @@ from plaudit.errors import PlauditError
 from plaudit.schemas.common import Contract
 from plaudit.schemas.sandbox import CaseResult
 from plaudit_reward.cases import run_cases
-from plaudit_reward.programs import RunParams, checked
+from plaudit_reward.programs import ProgramParams, checked
 from plaudit_reward.reward import Context, Missing
 
 _MAX_OUTPUT_BYTES = 4 * 2**20
-_NO_PROGRAM = ("SyntaxError:", "IndentationError:", "TabError:")
+_NO_PYTHON = ("SyntaxError:", "IndentationError:", "TabError:")
 
 
 class Test(Contract):
@@ -30,7 +30,7 @@ class Test(Contract):
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one test. A program that was not `compiled` is no Python."""
+    """Of one test. A program that was not `compiled` is none in its language."""
 
     passed: bool
     compiled: bool = True
@@ -44,13 +44,13 @@ def tests_of(reference: dict[str, Any]) -> list[Test] | Missing:
 
 
 async def run_tests(
-    program: str, tests: Sequence[Test], params: RunParams, context: Context
+    program: str, tests: Sequence[Test], params: ProgramParams, context: Context
 ) -> list[Outcome] | Missing:
     """In the order of `tests`; those with the same input are one run."""
     limits = params.limits(_output_bytes(tests))
     inputs = list(dict.fromkeys(test.stdin for test in tests))
     try:
-        results = await run_cases(program, inputs, limits, context)
+        results = await run_cases(program, params.language, inputs, limits, context)
     except PlauditError as error:
         return Missing(f"the sandbox could not run the tests: {error}", retryable=error.retryable)
     by_input = dict(zip(inputs, results, strict=True))
@@ -60,8 +60,10 @@ async def run_tests(
 def _outcome(result: CaseResult, test: Test) -> Outcome:
     if result.status == "ok":
         return Outcome(normalised(result.stdout) == normalised(test.stdout))
+    if result.status == "compile_error":
+        return Outcome(passed=False, compiled=False)
     last_line = result.stderr.rstrip().rpartition("\n")[2]
-    return Outcome(passed=False, compiled=not last_line.startswith(_NO_PROGRAM))
+    return Outcome(passed=False, compiled=not last_line.startswith(_NO_PYTHON))
 
 
 def _output_bytes(tests: Sequence[Test]) -> int:

@@ -1,7 +1,7 @@
 """Code: how many tests the last Python block passes in the sandbox."""
 
 from plaudit.schemas.reward import RewardGroup
-from plaudit_reward.programs import RunParams, judge_each, last_block
+from plaudit_reward.programs import ProgramParams, judge_each, last_block
 from plaudit_reward.reward import Context, Missing, Score, Vector, reward
 from plaudit_reward.stdio import run_tests, tests_of
 
@@ -12,8 +12,8 @@ def _block(code: str) -> str:
     return f"```python\n{code}\n```"
 
 
-class CodeParams(RunParams):
-    """Limits of one test."""
+class CodeParams(ProgramParams):
+    """The language, and limits of one test."""
 
 
 @reward(
@@ -28,9 +28,9 @@ class CodeParams(RunParams):
     ],
 )
 async def code(group: RewardGroup, params: CodeParams, context: Context) -> list[Score]:
-    """Fraction of `reference.tests`, a list of {stdin, stdout}, that the last ```python block
+    """Fraction of `reference.tests`, a list of {stdin, stdout}, that the last block of `language`
     passes: it ends by itself with exit code 0 and prints stdout, whitespace at the ends of lines
-    and newlines at the end aside. 0.0 without such a block.
+    and newlines at the end aside. 0.0 without such a block, and for one that does not compile.
 
     Null: there are no tests, or the sandbox could not run one of them.
     """
@@ -44,7 +44,8 @@ async def code(group: RewardGroup, params: CodeParams, context: Context) -> list
             return outcomes
         return sum(outcome.passed for outcome in outcomes) / len(outcomes)
 
-    return await judge_each([last_block(one.text) for one in group.completions], fraction)
+    programs = [last_block(one.text, params.language) for one in group.completions]
+    return await judge_each(programs, fraction)
 
 
 @reward(
@@ -57,7 +58,7 @@ async def code(group: RewardGroup, params: CodeParams, context: Context) -> list
     ],
 )
 async def binary_code(group: RewardGroup, params: CodeParams, context: Context) -> list[Score]:
-    """1.0 if the last ```python block passes all of `reference.tests`, else 0.0: whether the
+    """1.0 if the last block of `language` passes all of `reference.tests`, else 0.0: whether the
     reward `code` with the same parameters is 1.0. Asked for together, the tests run once.
 
     Null: where `code` is.

@@ -5,23 +5,23 @@ from typing import Literal
 from pydantic import Field
 
 from plaudit.schemas.reward import RewardGroup
-from plaudit_reward.programs import RunParams, judge_each, last_block
+from plaudit_reward.programs import ProgramParams, judge_each, last_block
 from plaudit_reward.reward import Context, Missing, Score, Vector, reward
 from plaudit_reward.stdio import Outcome, run_tests, tests_of
 
 Mode = Literal["pass_fail", "partial", "weighted_sum"]
 
 
-class CodeforcesParams(RunParams):
-    """Limits of one test, and what counts."""
+class CodeforcesParams(ProgramParams):
+    """The language, limits of one test, and what counts."""
 
     scoring_mode: Mode = "weighted_sum"
     """pass_fail: 1.0 for all tests, else 0.0; partial: the fraction of tests; weighted_sum:
     pass_fail + 0.1 * partial."""
     no_compile_reward: float = Field(default=-0.1, allow_inf_nan=False)
-    """For a program that is not Python."""
+    """For a program that does not compile; in Python, one with a syntax error."""
     no_submission_reward: float = Field(default=-1.0, allow_inf_nan=False)
-    """For a text without a ```python block."""
+    """For a text without a block of `language`."""
 
 
 _ADDS = {"tests": [{"stdin": "1\n", "stdout": "2\n"}, {"stdin": "5\n", "stdout": "6"}]}
@@ -48,8 +48,8 @@ _TEXTS = [
 )  # fmt: skip
 async def codeforces(group: RewardGroup, params: CodeforcesParams, context: Context) -> list[Score]:
     """Of `reference.tests`, a list of {stdin, stdout}, passed as in the reward `code` by the last
-    ```python block: pass_fail = 1.0 if all pass, else 0.0; partial = fraction that passes;
-    weighted_sum = pass_fail + 0.1 * partial, so at most 1.1. A block that is not Python gets
+    block of `language`: pass_fail = 1.0 if all pass, else 0.0; partial = fraction that passes;
+    weighted_sum = pass_fail + 0.1 * partial, so at most 1.1. A block that does not compile gets
     `no_compile_reward`, a text without one `no_submission_reward`.
 
     Null: there are no tests, or the sandbox could not run one of them.
@@ -62,7 +62,7 @@ async def codeforces(group: RewardGroup, params: CodeforcesParams, context: Cont
         outcomes = await run_tests(program, tests, params, context)
         return outcomes if isinstance(outcomes, Missing) else _score(outcomes, params)
 
-    programs = [last_block(one.text) for one in group.completions]
+    programs = [last_block(one.text, params.language) for one in group.completions]
     return await judge_each(programs, score, params.no_submission_reward)
 
 

@@ -7,13 +7,13 @@ from pydantic import Field, TypeAdapter
 
 from plaudit.schemas.common import Contract
 from plaudit.schemas.reward import RewardGroup
-from plaudit_reward.programs import RunParams, checked, judge_each, last_block
+from plaudit_reward.programs import ProgramParams, checked, judge_each, last_block
 from plaudit_reward.reward import Context, Missing, Score, Vector, reward
 from plaudit_reward.stdio import Test, run_tests
 
 
-class IoiCodeParams(RunParams):
-    """Limits of one test, and the unit of the score."""
+class IoiCodeParams(ProgramParams):
+    """The language, limits of one test, and the unit of the score."""
 
     unit: Literal["points", "fraction"] = "points"
     """points: their sum; fraction: of all points that there are, so that 1.0 is the best."""
@@ -51,7 +51,7 @@ _FOUR = "```python\nprint(4)\n```"
 )
 async def ioi_code(group: RewardGroup, params: IoiCodeParams, context: Context) -> list[Score]:
     """Sum of the points of `reference.subtasks`, a list of {points, tests: [{stdin, stdout}]},
-    that the last ```python block earns. A subtask scores as its worst test: its points if every
+    that the last block of `language` earns. A subtask scores as its worst test: its points if every
     test passes as in the reward `code`, else 0. A test that several subtasks share runs once.
     0.0 without such a block. In points, or as a fraction of all points (`unit`).
 
@@ -69,7 +69,8 @@ async def ioi_code(group: RewardGroup, params: IoiCodeParams, context: Context) 
             return outcomes
         return _points(subtasks, [outcome.passed for outcome in outcomes]) / best
 
-    return await judge_each([last_block(one.text) for one in group.completions], score)
+    programs = [last_block(one.text, params.language) for one in group.completions]
+    return await judge_each(programs, score)
 
 
 def _points(subtasks: list[Subtask], passed: list[bool]) -> float:
