@@ -7,3 +7,5 @@ CODE_REWARDS = frozenset({"binary_code", "code", "codeforces", "ioi_code", "unit
 """They run programs in the sandbox."""
 MODEL_REWARDS = frozenset({"reward_model", "unit_reward_model"})
 """They run models, or ask vLLM."""
+DEFAULT_MODEL = "default"
+"""The table [reward.models.NAME] that they use when they name none."""

@@ -1,6 +1,7 @@
 """Which processes make which services, from where, with which settings."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -100,10 +101,35 @@ def test_a_run_starts_the_worker_that_its_rewards_need(
     rewards = [RewardRecipe(name=name if where == "rewards" else "accuracy")]
     kinds = {"all": name} if where == "eval" else {}
     recipe = Recipe(name="a", rewards=rewards, eval=EvalRecipe(reward_by_kind=kinds))
-    found = [spec.name for spec in topology(recipe, environment(installed), None, 1).specs()]
+    models: dict[str, object] = {"default": {}} if name in MODEL_REWARDS else {}
+    here = replace(environment(installed), document={"reward": {"models": models}})
+    found = [spec.name for spec in topology(recipe, here, None, 1).specs()]
     workers = [name for name in found if name in ("reward-code", "reward-model")]
     assert workers == ([worker] if worker else [])
     assert ("sandbox" in found) == (worker == "reward-code")
+
+
+def test_a_reward_model_that_is_not_configured_is_told_before_anything_starts(
+    installed: Path,
+) -> None:
+    def start(document: dict[str, object], *, eval_only: bool = False, **variables: str) -> None:
+        reward = RewardRecipe(name="reward_model", params={"model": "mine"})
+        rewards = [RewardRecipe(name="accuracy")] if eval_only else [reward]
+        kinds = {"all": "reward_model"} if eval_only else {}
+        recipe = Recipe(name="a", rewards=rewards, eval=EvalRecipe(reward_by_kind=kinds))
+        here = replace(environment(installed, **variables), document=document)
+        topology(recipe, here, None, 1)
+
+    with pytest.raises(ConfigError, match="model 'mine' is not configured; there are none") as told:
+        start({})
+    assert "[reward.models.mine]" in str(told.value)
+    with pytest.raises(ConfigError, match="there are other"):
+        start({"reward": {"models": {"other": {}}}})
+    with pytest.raises(ConfigError, match="model 'default' is not configured"):
+        start({}, eval_only=True)
+    start({"reward": {"models": {"mine": {}}}})
+    start({}, PLAUDIT_REWARD_MODELS="{...}")
+    start({}, PLAUDIT_REWARD_URL="http://rewards:8102")
 
 
 def test_a_recipe_needs_just_the_services_that_its_groups_pass(installed: Path) -> None:

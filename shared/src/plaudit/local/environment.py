@@ -73,11 +73,13 @@ class Environment:
         return self._shared(f"{service}_url")
 
     @property
-    def has_reward_models(self) -> bool:
-        """Whether [reward.models.NAME], or a variable for it, says anything."""
+    def reward_models(self) -> frozenset[str] | None:
+        """Names under [reward.models]; None where environment variables say them instead."""
+        if any(name.startswith(_REWARD_MODELS) for name in self.variables):
+            return None
         section = self.document.get("reward", {})
-        in_file = isinstance(section, dict) and bool(section.get("models"))
-        return in_file or any(name.startswith(_REWARD_MODELS) for name in self.variables)
+        models = section.get("models", {}) if isinstance(section, dict) else {}
+        return frozenset(models) if isinstance(models, dict) else frozenset()
 
     def command(self, service: str, *arguments: str) -> tuple[str, ...]:
         """How to run `plaudit-<service>`. Raises ConfigError when it is not installed."""

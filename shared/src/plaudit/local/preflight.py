@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from plaudit.config.names import nearest
 from plaudit.config.recipe import dump_recipe
@@ -18,7 +19,7 @@ from plaudit.local.status import known_rewards, unreachable
 from plaudit.local.supervisor import Supervisor
 from plaudit.local.tool import run_tool
 from plaudit.mixing import Mixer
-from plaudit.reward_pools import CODE_REWARDS
+from plaudit.reward_pools import CODE_REWARDS, DEFAULT_MODEL, MODEL_REWARDS
 from plaudit.schemas.mixing import Mixed
 from plaudit.schemas.recipe import Recipe
 from plaudit.user_code import UserReward
@@ -54,6 +55,22 @@ def local_services(recipe: Recipe, environment: Environment) -> tuple[str, ...]:
     """Those of them that are started here: the user may run others elsewhere."""
     needed = needed_services(recipe)
     return tuple(service for service in needed if not environment.external_url(service))
+
+
+def check_reward_models(recipe: Recipe, environment: Environment) -> None:
+    """Raises ConfigError where workers of this machine would not know a model that is named."""
+    known = environment.reward_models
+    params: dict[str, dict[str, Any]] = {name: {} for name in used_rewards(recipe)}
+    params |= {reward.name: reward.params for reward in recipe.rewards}
+    for reward in sorted(MODEL_REWARDS & params.keys()):
+        model = params[reward].get("model", DEFAULT_MODEL)
+        if known is not None and model not in known:
+            raise ConfigError(
+                f"reward {reward}: model {model!r} is not configured; "
+                f"there are {', '.join(sorted(known)) or 'none'}.",
+                fix=f"add a table [reward.models.{model}] to plaudit.toml (docs/reward.md), "
+                "or set PLAUDIT_REWARD_URL to a service that has it",
+            )
 
 
 def check_mixing(recipe: Recipe) -> Check:

@@ -142,7 +142,7 @@ class Topology:
             specs.append(self._service("reward-code", "worker", "--pool", "code", depends_on=needs))
         elif self.environment.external_url("sandbox"):
             specs.append(self._service("reward-code", "worker", "--pool", "code", depends_on=redis))
-        if self.uses_reward_models or self.environment.has_reward_models:
+        if self.uses_reward_models or self.environment.reward_models != frozenset():
             worker = self._service("reward-model", "worker", "--pool", "model", depends_on=redis)
             specs.append(worker)
         return specs

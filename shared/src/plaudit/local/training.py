@@ -10,7 +10,12 @@ from plaudit.errors import ConfigError, PlauditError
 from plaudit.local.environment import Environment
 from plaudit.local.interrupts import Interrupted, Interrupts
 from plaudit.local.learner import has_gpu, learner_command, learner_env
-from plaudit.local.preflight import check_reward_names, local_services, used_rewards
+from plaudit.local.preflight import (
+    check_reward_models,
+    check_reward_names,
+    local_services,
+    used_rewards,
+)
 from plaudit.local.process import ProcessSpec
 from plaudit.local.redis import DIRECTORY, local_redis
 from plaudit.local.run_dir import Run, restore_latest
@@ -49,12 +54,17 @@ class Outcome:
 def topology(
     recipe: Recipe, environment: Environment, run: Run | None, num_replicas: int
 ) -> Topology:
-    """The services of a run that starts them itself. Without `run` only its ports are of use."""
+    """The services of a run that starts them itself. Without `run` only its ports are of use.
+
+    Raises ConfigError for a reward model that is not configured.
+    """
     redis = None
     if environment.redis_url is None and run is not None:
         redis = local_redis(run.path / DIRECTORY)
     model = Model(recipe.model.path, recipe.model.max_model_tokens, recipe.model.dtype)
     services = local_services(recipe, environment)
+    if REWARD_API in services:
+        check_reward_models(recipe, environment)
     dirs = allowed_dirs(recipe, environment)
     return Topology(
         environment,

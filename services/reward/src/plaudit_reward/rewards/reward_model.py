@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 from plaudit.errors import ConfigError, PlauditError
+from plaudit.reward_pools import DEFAULT_MODEL
 from plaudit.schemas.common import Contract
 from plaudit.schemas.reward import RewardGroup
 from plaudit_reward.models.conversation import Conversation
 from plaudit_reward.models.pool import ModelPool
-from plaudit_reward.models.spec import DEFAULT_MODEL
 from plaudit_reward.reward import Context, Missing, Score, Vector, reward
 
 

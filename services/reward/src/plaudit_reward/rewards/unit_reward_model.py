@@ -1,11 +1,11 @@
 """A learned reward of every segment of the text."""
 
 from plaudit.errors import PlauditError
+from plaudit.reward_pools import DEFAULT_MODEL
 from plaudit.schemas.common import Contract
 from plaudit.schemas.reward import RewardGroup
 from plaudit_reward.models.pool import ModelPool
 from plaudit_reward.models.segments import Spread
-from plaudit_reward.models.spec import DEFAULT_MODEL
 from plaudit_reward.reward import Context, Missing, Score, Vector, reward
 
 
