@@ -5,7 +5,7 @@ BIN := .venv/bin
 ROLLOUT_BIN := .venv-rollout/bin
 MANIFESTS := shared/pyproject.toml $(wildcard services/*/pyproject.toml) scripts/setup.sh
 
-.PHONY: help demo test setup lint type check bench-overlap bench-swap bench-pipeline bench-memory bench-gsm8k up clean
+.PHONY: help demo test setup lint type check bench-overlap bench-swap bench-pipeline bench-memory bench-gsm8k bench-sandbox up clean
 
 demo: setup ## Train the demo model end to end through real services (first run: installs, about 10 min)
 	$(BIN)/plaudit demo $(ARGS)
@@ -41,6 +41,9 @@ bench-pipeline: setup ## Measure what the whole path costs without generation an
 
 bench-memory: setup ## The same for 20,000 groups: the conductor's memory stays flat (3 min)
 	$(BIN)/python benchmarks/pipeline.py --groups 20000 $(ARGS)
+
+bench-sandbox: setup ## Measure programs per second beside a plain subprocess and bubblewrap (1 min)
+	$(BIN)/python benchmarks/sandbox.py $(ARGS)
 
 bench-gsm8k: setup ## Measure checking GSM8K's answers over HTTP, beside the bare function (1 min)
 	$(BIN)/python benchmarks/gsm8k.py $(ARGS)

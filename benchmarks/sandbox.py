@@ -1,93 +1,115 @@
-"""Programs per second: plain `python -c`, and the sandbox over HTTP.
+"""Programs per second: a plain subprocess, bubblewrap, SandboxFusion, and the sandbox over HTTP.
 
-    python benchmarks/sandbox.py [--seconds 3]
+    python benchmarks/sandbox.py [--seconds 4] [--fusion CHECKOUT --fusion-python PYTHON]
 
-It starts a sandbox of its own. The plain subprocess has no isolation, no limits and no HTTP.
+Each runs the same program that reads a number and prints another. The plain subprocess has no
+isolation, no limits and no HTTP. Then the sandbox gets twice the load that it can take.
+benchmarks/sandbox_fusion.py says what PYTHON needs.
 """
 
 import argparse
 import asyncio
 import os
 import statistics
-import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
-from plaudit.client import ClientOptions, SandboxClient
-from plaudit.schemas.sandbox import RunRequest
-from plaudit.testing import free_port
+import sandbox_peers as peers
+from docs_section import machine, write_section
+from sandbox_load import FUSIONS, OURS, Overload, Target, closed_loop, overload
 
-CODE = "print(int(input()) * 3 + 1)"
-STDIN, STDOUT = "4\n", "13\n"
-PYTHON = os.path.realpath(sys.executable)
-CONCURRENCIES = (1, 2, 8, 64)
+CONCURRENCIES = (1, 8, 64)
+LEAST_RATIO = 0.7
+MOST_P99 = 3.0
 
 
 def main() -> None:
+    options = parsed_options()
+    lines = [f"{'':38}{'runs/s':>8}{'p50 ms':>9}{'p99 ms':>9}"]
+    show(lines[0])
+    plain = over(lines, "plain subprocess", peers.PLAIN, options.seconds)
+    wrapped = peers.bubblewrap()
+    if isinstance(wrapped, str):
+        note(lines, f"bwrap + python: not measured, {wrapped}")
+    else:
+        over(lines, "bwrap + python", wrapped, options.seconds)
+    if options.fusion is None:
+        note(lines, "SandboxFusion: not measured, give --fusion")
+    else:
+        with peers.fusion(options.fusion, options.fusion_python) as url:
+            over_http(lines, "SandboxFusion, no isolation", url, FUSIONS, options.seconds)
+    with peers.sandbox() as url:
+        ours = over_http(lines, "sandbox over HTTP", url, OURS, options.seconds)
+        # Once more, since what else runs on the machine changes with time.
+        plain = max(plain, over(lines, "plain subprocess, again", peers.PLAIN, options.seconds))
+        load = asyncio.run(overload(url, OURS, 2 * ours, 2 * options.seconds))
+    summary(lines, ours / plain, load)
+    if options.write_docs:
+        text = "\n".join(
+            [f"{machine()}, load {os.getloadavg()[1]:.1f}.", "", "```text", *lines, "```"]
+        )
+        write_section("sandbox", text)
+
+
+def over(lines: list[str], name: str, command: list[str], seconds: float) -> float:
+    """Runs per second at the best concurrency."""
+    best = 0.0
+    for concurrency in CONCURRENCIES[:2]:
+        took_s = peers.subprocesses(command, concurrency, seconds)
+        best = max(best, row(lines, f"{name}, {concurrency} at once", took_s, seconds))
+    return best
+
+
+def over_http(lines: list[str], name: str, url: str, target: Target, seconds: float) -> float:
+    best = 0.0
+    for concurrency in CONCURRENCIES:
+        took_s = asyncio.run(closed_loop(url, target, concurrency, seconds))
+        best = max(best, row(lines, f"{name}, {concurrency} at once", took_s, seconds))
+    return best
+
+
+def row(lines: list[str], name: str, took_s: list[float], seconds: float) -> float:
+    p50, p99 = 1000 * statistics.median(took_s), 1000 * percentile(took_s, 99)
+    note(lines, f"{name:38}{len(took_s) / seconds:8.1f}{p50:9.1f}{p99:9.1f}")
+    return len(took_s) / seconds
+
+
+def summary(lines: list[str], ratio: float, load: Overload) -> None:
+    p50, p99 = statistics.median(load.accepted_s), percentile(load.accepted_s, 99)
+    refused_p99 = percentile(load.refused_s, 99) if len(load.refused_s) > 1 else 0.0
+    for line in (
+        "",
+        f"sandbox / plain subprocess at saturation{ratio:8.2f}   at least {LEAST_RATIO}",
+        "",
+        f"offered, twice saturation{load.offered_per_s:15.1f} /s",
+        f"accepted                 {len(load.accepted_s) / load.seconds:15.1f} /s",
+        f"refused with 429         {len(load.refused_s) / load.seconds:15.1f} /s, "
+        f"p99 {1000 * refused_p99:.1f} ms",
+        f"p50, p99 of the accepted {1000 * p50:9.1f}, {1000 * p99:.1f} ms",
+        f"p99 / p50                {p99 / p50:15.2f}   below {MOST_P99:g}",
+    ):
+        note(lines, line)
+
+
+def percentile(values: list[float], percent: int) -> float:
+    return statistics.quantiles(values, n=100)[percent - 1]
+
+
+def note(lines: list[str], line: str) -> None:
+    lines.append(line)
+    show(line)
+
+
+def show(line: str) -> None:
+    print(line, flush=True)
+
+
+def parsed_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("--seconds", type=float, default=3.0, help="per measurement")
-    seconds = parser.parse_args().seconds
-    print(f"{'':34}{'programs/s':>11}{'p50 ms':>9}{'p99 ms':>9}")
-    for arguments in (["-c"], ["-I", "-S", "-c"]):
-        report(f"{' '.join(['python', *arguments])}, 2 at once", plain(arguments, seconds), seconds)
-    with sandbox() as url:
-        for concurrency in CONCURRENCIES:
-            took_s = asyncio.run(over_http(url, concurrency, seconds))
-            report(f"sandbox over HTTP, {concurrency} at once", took_s, seconds)
-
-
-def report(name: str, took_s: list[float], seconds: float) -> None:
-    p50, p99 = statistics.median(took_s), statistics.quantiles(took_s, n=100)[98]
-    print(f"{name:34}{len(took_s) / seconds:11.1f}{1000 * p50:9.1f}{1000 * p99:9.1f}")
-
-
-def plain(arguments: list[str], seconds: float) -> list[float]:
-    """Two threads that start one subprocess after another."""
-
-    def run(_: int) -> list[float]:
-        took_s, end = [], time.perf_counter() + seconds
-        while (started := time.perf_counter()) < end:
-            command = [PYTHON, *arguments, CODE]
-            done = subprocess.run(command, input=STDIN, capture_output=True, text=True, check=True)
-            assert done.stdout == STDOUT
-            took_s.append(time.perf_counter() - started)
-        return took_s
-
-    with ThreadPoolExecutor(2) as threads:
-        return [one for part in threads.map(run, range(2)) for one in part]
-
-
-@contextmanager
-def sandbox() -> Iterator[str]:
-    port = free_port()
-    env = os.environ | {"PLAUDIT_SANDBOX_PORT": str(port), "PLAUDIT_SANDBOX_LOG_LEVEL": "warning"}
-    process = subprocess.Popen([sys.executable, "-m", "plaudit_sandbox", "api"], env=env)
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
-
-
-async def over_http(url: str, concurrency: int, seconds: float) -> list[float]:
-    async with SandboxClient(url, ClientOptions(max_connections=concurrency)) as client:
-        async with asyncio.timeout(60):
-            while not await client.healthy():
-                await asyncio.sleep(0.1)
-        parts = await asyncio.gather(*(repeat(client, seconds) for _ in range(concurrency)))
-    return [one for part in parts for one in part]
-
-
-async def repeat(client: SandboxClient, seconds: float) -> list[float]:
-    took_s, end = [], time.perf_counter() + seconds
-    while (started := time.perf_counter()) < end:
-        result = await client.run(RunRequest(code=CODE, stdin=STDIN))
-        assert result.stdout == STDOUT, result
-        took_s.append(time.perf_counter() - started)
-    return took_s
+    parser.add_argument("--seconds", type=float, default=4.0, help="per measurement")
+    parser.add_argument("--fusion", help="a checkout of SandboxFusion")
+    parser.add_argument("--fusion-python", default=sys.executable, help="that has what it imports")
+    parser.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -12,8 +12,9 @@ class SandboxSettings(ServiceSettings):
     port: int = Field(default=8104, ge=0, le=65535)
     max_concurrency: int = Field(default_factory=lambda: 2 * (os.cpu_count() or 1), ge=1, le=1024)
     """Programs that run at the same time."""
-    max_waiting: int = Field(default=256, ge=0)
-    """Requests that may wait for a free place; one more is answered 429."""
+    max_waiting: int = Field(default_factory=lambda: 32 * (os.cpu_count() or 1), ge=0)
+    """Requests that may wait for a free place; one more is answered 429. A short line: what waits
+    for longer than a few programs take is better sent to another replica."""
     min_isolation: str = BASIC
     """`strict`, `basic`, or names of protections separated by commas; the service refuses to start
     when one of them cannot be had here. `none` asks for nothing: only for programs that you

@@ -101,6 +101,13 @@ def isolate_run(mount_point: str, disk_bytes: int = 2**20) -> None:
     kernel.mount("tmpfs", mount_point, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, options)
 
 
+def prepare() -> None:
+    """Once in the launcher, so that no run has to."""
+    landlock.abi()
+    if seccomp.supported():
+        seccomp.prepare()
+
+
 def restrict_program(isolation: Isolation, directory: str, *, may_fork: bool) -> None:
     """The last step before untrusted code: give up privileges, paths and system calls.
 

@@ -8,6 +8,7 @@ import ctypes
 import os
 import stat
 import struct
+from functools import cache
 
 from plaudit_sandbox.launcher.kernel import syscall
 
@@ -23,6 +24,7 @@ _TCP_BIND_CONNECT = 0b11
 _SCOPE_ABSTRACT_SOCKETS_AND_SIGNALS = 0b11
 
 
+@cache
 def abi() -> int:
     """The version that the kernel offers; 0 when it has no Landlock."""
     try:

@@ -14,6 +14,8 @@ import errno
 import os
 import platform
 import struct
+from functools import cache
+from itertools import product
 
 from plaudit_sandbox.launcher import kernel
 from plaudit_sandbox.launcher.syscalls import TABLES, Table
@@ -23,6 +25,7 @@ _AND = 0x54
 _ALLOW, _REFUSE, _KILL = 0x7FFF_0000, 0x0005_0000, 0x8000_0000
 _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT, _SECOND_ARGUMENT = 0, 4, 16, 24
 _MODE_FILTER = 2
+_RULE_BYTES = 8
 _X32_BIT = 0x4000_0000
 _NEWEST_CALL = 467
 _AF_UNIX, _SOCK_STREAM, _SOCK_SEQPACKET, _SOCK_TYPE_MASK = 1, 1, 5, 0xF
@@ -38,6 +41,12 @@ def supported() -> bool:
     return platform.machine() in TABLES
 
 
+def prepare() -> None:
+    """Make the parts that all programs share: those that are forked from here need not."""
+    for single_process, own_signals, shared_uid in product((False, True), repeat=3):
+        _common_rules(platform.machine(), single_process, own_signals, shared_uid)
+
+
 def restrict(*, single_process: bool, own_signals: bool, shared_uid: bool) -> None:
     """Install the filter for the calling thread and all that it starts.
 
@@ -46,15 +55,21 @@ def restrict(*, single_process: bool, own_signals: bool, shared_uid: bool) -> No
     `no_new_privs` must be set before. Raises OSError when the kernel refuses, KeyError on an
     unknown architecture.
     """
-    program = _program(TABLES[platform.machine()], single_process, own_signals, shared_uid)
+    table = TABLES[platform.machine()]
+    own = _own_process_rules(table) if own_signals else []
+    rules = _common_rules(platform.machine(), single_process, own_signals, shared_uid)
+    program = [rules, *own, _return(_ALLOW)]
     code = ctypes.create_string_buffer(b"".join(program))
-    header = ctypes.create_string_buffer(struct.pack("@HP", len(program), ctypes.addressof(code)))
+    header = ctypes.create_string_buffer(
+        struct.pack("@HP", (len(code) - 1) // _RULE_BYTES, ctypes.addressof(code))
+    )
     kernel.prctl(kernel.PR_SET_SECCOMP, _MODE_FILTER, ctypes.addressof(header))
 
 
-def _program(
-    table: Table, single_process: bool, own_signals: bool, shared_uid: bool
-) -> list[bytes]:
+@cache
+def _common_rules(machine: str, single_process: bool, own_signals: bool, shared_uid: bool) -> bytes:
+    """All but those that name the program's own process."""
+    table = TABLES[machine]
     rules = [
         _load(_ARCHITECTURE), _if(_EQUAL, table.audit_arch, 1, 0), _return(_KILL),
         _load(_NUMBER), _if(_GREATER_EQUAL, _X32_BIT, 0, 1), _refuse(errno.EPERM),
@@ -70,9 +85,7 @@ def _program(
         rules += [_if(_EQUAL, number, 0, 1), _refuse(errno.EPERM)]
     rules += _when(table.clone, _clone_rules(single_process))
     rules += _when(table.socketpair, _SOCKETPAIR_RULES)
-    if own_signals:
-        rules += _own_process_rules(table)
-    return [*rules, _return(_ALLOW)]
+    return b"".join(rules)
 
 
 def _clone_rules(single_process: bool) -> list[bytes]:

@@ -19,7 +19,7 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 
-from plaudit_sandbox.launcher.isolation import isolate_launcher
+from plaudit_sandbox.launcher.isolation import isolate_launcher, prepare
 from plaudit_sandbox.launcher.monitor import Site, monitor
 from plaudit_sandbox.launcher.program import Program
 
@@ -62,6 +62,7 @@ def main() -> None:
         options.max_processes,
         options.max_concurrency,
     )
+    prepare()
     # Nobody waits for monitors, and none may stay behind as a zombie.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     gc.collect()
