@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import AutoModelForSequenceClassification
 
 from plaudit.schemas.common import Message
 from plaudit.schemas.reward import RewardGroup
@@ -53,6 +54,17 @@ async def test_a_value_head_is_read_at_the_last_token(
     expected = [logits[0] for logits in logits_of(same, ask(*TEXTS))]
     values = await score(models, "reward_model", ask(*TEXTS))
     assert values == pytest.approx(expected, abs=1e-5)
+
+
+async def test_a_head_is_found_in_whichever_file_has_it(tiny, pool, score, ask, logits_of) -> None:
+    path = tiny.classifier("sharded")
+    model = AutoModelForSequenceClassification.from_pretrained(path)
+    (path / "model.safetensors").unlink()
+    model.save_pretrained(path, max_shard_size="50KB")
+    assert len(list(path.glob("model-*.safetensors"))) > 2
+    models = await pool(default=value_head(path))
+    expected = [logits[0] for logits in logits_of(path, ask("4"))]
+    assert await score(models, "reward_model", ask("4")) == pytest.approx(expected, abs=1e-5)
 
 
 async def test_one_of_several_labels_is_the_reward(tiny, pool, score, ask, logits_of) -> None:

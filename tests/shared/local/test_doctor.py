@@ -148,6 +148,14 @@ def test_keys_are_present_or_not_and_never_shown(
     assert SECRET not in str(found)
 
 
+@pytest.mark.parametrize("kind", ["models", "embedders", "remotes"])
+def test_keys_that_rewards_need_are_told(
+    findings: Callable[..., dict[str, Finding]], kind: str
+) -> None:
+    found = findings({"reward": {kind: {"mine": {"api_key_env": "THEIR_KEY"}}}})
+    assert found["THEIR_KEY"].fix == f"export THEIR_KEY, or remove [reward.{kind}.mine]"
+
+
 def test_json_is_one_document_and_the_exit_code_says_whether_all_is_well(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "plaudit.cli", "doctor", "--json"]
     env = {"PATH": "/usr/bin:/bin", "PLAUDIT_ROLLOUT_PYTHON": str(tmp_path / "none")}

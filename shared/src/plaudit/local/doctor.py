@@ -33,6 +33,12 @@ KEYS = {
     "NVIDIA_API_KEY": "Nemotron as a judge",
     "HF_TOKEN": "gated models of the hub",
 }
+_TABLES_WITH_KEYS = (
+    ("judge", "judges"),
+    ("reward", "models"),
+    ("reward", "embedders"),
+    ("reward", "remotes"),
+)
 _NCCL = "nvidia-nccl-cu13"
 """What torch 2.13 brings; the older name may be there as well."""
 _ALIGNED = ("torch", "transformers", _NCCL, "nvidia-nccl-cu12")
@@ -189,9 +195,9 @@ def keys(environment: Environment) -> Iterator[Finding]:
     for name, purpose in KEYS.items():
         present = "set" if environment.variables.get(name) else "not set"
         yield Finding(name=name, level="ok", value=f"{present} ({purpose})")
-    for judge, name in _judge_keys(environment):
-        value = f"not set, and judge {judge!r} of plaudit.toml needs it"
-        fix = f"export {name}, or remove [judge.judges.{judge}]"
+    for table, name in _configured_keys(environment):
+        value = f"not set, and [{table}] of plaudit.toml needs it"
+        fix = f"export {name}, or remove [{table}]"
         if not environment.variables.get(name):
             yield Finding(name=name, level="warn", value=value, fix=fix)
 
@@ -207,13 +213,14 @@ def _builds_use_the_gpu(environment: Environment) -> Iterator[Finding]:
             yield Finding(name="GPU", level="warn", value=value, fix="run `make clean setup`")
 
 
-def _judge_keys(environment: Environment) -> Iterator[tuple[str, str]]:
-    """Each judge of plaudit.toml with the environment variable that holds its key."""
-    section = environment.document.get("judge", {})
-    judges = section.get("judges", {}) if isinstance(section, dict) else {}
-    for judge, spec in judges.items() if isinstance(judges, dict) else ():
-        if isinstance(spec, dict) and isinstance(spec.get("api_key_env"), str):
-            yield judge, spec["api_key_env"]
+def _configured_keys(environment: Environment) -> Iterator[tuple[str, str]]:
+    """Each table of plaudit.toml that names the environment variable of a key, and that."""
+    for service, kind in _TABLES_WITH_KEYS:
+        section = environment.document.get(service, {})
+        tables = section.get(kind, {}) if isinstance(section, dict) else {}
+        for name, spec in tables.items() if isinstance(tables, dict) else ():
+            if isinstance(spec, dict) and isinstance(spec.get("api_key_env"), str):
+                yield f"{service}.{kind}.{name}", spec["api_key_env"]
 
 
 def _vllm(versions: dict[str, str | None], python: Path) -> Finding:
