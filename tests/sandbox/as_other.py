@@ -35,7 +35,7 @@ def from_root(who: str) -> None:
     else:
         enter_user_namespace_with_many_ids()
         write("/proc/sys/user/max_user_namespaces", "0")
-    open_path_to_interpreter()
+    open_paths_to_tools()
     if who == "root-container":
         check(libc.prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN, 0, 0, 0))
         return
@@ -69,18 +69,20 @@ def enter_user_namespace_with_many_ids() -> None:
     os.waitpid(child, 0)
 
 
-def open_path_to_interpreter() -> None:
-    """The interpreter of a container is not below /root."""
-    prefix = os.path.realpath(sys.base_prefix)
-    if not prefix.startswith("/root/"):
+def open_paths_to_tools() -> None:
+    """The interpreter and the compilers of a container are not below /root."""
+    wanted = (os.path.realpath(sys.base_prefix), "/root/.cargo", "/root/.rustup")
+    hidden = [path for path in wanted if path.startswith("/root/") and os.path.isdir(path)]
+    if not hidden:
         return
     check(libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None))
-    handle = os.open(prefix, os.O_PATH | os.O_DIRECTORY)
+    handles = [os.open(path, os.O_PATH | os.O_DIRECTORY) for path in hidden]
     check(libc.mount(b"tmpfs", b"/root", b"tmpfs", 0, b"mode=0755"))
-    os.makedirs(prefix)
-    source = f"/proc/self/fd/{handle}".encode()
-    check(libc.mount(source, prefix.encode(), None, MS_BIND | MS_REC, None))
-    os.close(handle)
+    for path, handle in zip(hidden, handles, strict=True):
+        os.makedirs(path)
+        source = f"/proc/self/fd/{handle}".encode()
+        check(libc.mount(source, path.encode(), None, MS_BIND | MS_REC, None))
+        os.close(handle)
 
 
 def check(result: int) -> None:
