@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from plaudit.schemas.sandbox import CompileLimits, Language, Limits
+from plaudit.schemas.sandbox import Case, CompileLimits, Language, Limits
 from tests.sandbox.programs import (
     COMPILED,
     GREETS,
@@ -27,14 +27,12 @@ MARK = "86423"
 @pytest.mark.parametrize("language", GREETS)
 async def test_a_program_reads_prints_and_ends(sandbox: Any, language: Language) -> None:
     await sandbox.needs(language)
-    told = await sandbox.call(
-        GREETS[language], language=language, stdin="41\n", args=["Zürich", "a b"]
-    )
-    assert (told.status, told.exit_code, told.stdout, told.stderr) == (
-        "ok", 0, "42 Zürich a b\n", "note",
-    )  # fmt: skip
+    cases = [Case(stdin="41\n", args=["Zürich", "a b"]), Case(stdin="41\n")]
+    told = await sandbox.call(GREETS[language], language=language, cases=cases)
     assert (told.compile is not None) == (language in COMPILED)
-    alone = await sandbox.call(GREETS[language], language=language, stdin="41\n")
+    greeted, alone = told.cases
+    assert (greeted.status, greeted.exit_code) == ("ok", 0)
+    assert (greeted.stdout, greeted.stderr) == ("42 Zürich a b\n", "note")
     assert (alone.status, alone.exit_code, alone.stdout) == ("error", 3, "42\n")
 
 
