@@ -54,6 +54,22 @@ async def test_no_directory_outside_is_listed(sandbox: Any, directory: str) -> N
     await refused(sandbox, f"import os; print(os.listdir({directory!r}))")
 
 
+async def test_nothing_outside_can_be_seen_to_exist(sandbox: Any, tmp_path: Path) -> None:
+    """Landlock leaves names, sizes and times of files; a root file system of its own does not."""
+    if not await sandbox.has("private_root"):
+        pytest.skip("this tier has no private root")
+    (tmp_path / "key").write_text("key")
+    places = ["/etc/passwd", "/proc", "/proc/1", "/sys", "/home", "/run", "/var", "/dev/vda"]
+    code = f"import os; print([p for p in {[*places, str(tmp_path)]} if os.path.lexists(p)])"
+    assert (await sandbox.run(code)).stdout == "[]\n"
+
+
+async def test_the_root_cannot_be_changed(sandbox: Any) -> None:
+    await refused(sandbox, "import os; os.mkdir('/new')")
+    await refused(sandbox, "import os; os.rename('/usr', '/usr2')")
+    await refused(sandbox, "import os; os.symlink('x', '/etc/x')")
+
+
 @pytest.mark.parametrize(
     "code",
     [
