@@ -1,7 +1,7 @@
 """Learned reward weights: softmax(logits), moved by Adam to raise the mean mixed reward.
 
-Source: GRAIL's learnable mixer (liv-daliberti/grail-simulation), for any number of rewards. The loss is
--mean(sum_i w_i r_i); with m_i the mean of reward i in the step, its gradient by logit k is
+Source: GRAIL's learnable mixer (liv-daliberti/grail-simulation), for any number of rewards. The
+loss is -mean(sum_i w_i r_i); with m_i the mean of reward i in the step, its gradient by logit k is
 -w_k (m_k - sum_i w_i m_i).
 """
 
