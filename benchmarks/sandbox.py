@@ -24,30 +24,37 @@ MOST_P99 = 3.0
 
 def main() -> None:
     options = parsed_options()
-    lines = [f"{'':38}{'runs/s':>8}{'p50 ms':>9}{'p99 ms':>9}"]
-    show(lines[0])
-    plain = over(lines, "plain subprocess", peers.PLAIN, options.seconds)
-    wrapped = peers.bubblewrap()
+    lines: list[str] = []
+    note(lines, f"{'':38}{'runs/s':>8}{'p50 ms':>9}{'p99 ms':>9}")
+    with peers.clean_python() as python:
+        ratio, load = measure(lines, options, python)
+    summary(lines, ratio, load)
+    if options.write_docs:
+        where = f"{machine()}, load {os.getloadavg()[1]:.1f}."
+        write_section("sandbox", "\n".join([where, "", "```text", *lines, "```"]))
+
+
+def measure(lines: list[str], options: argparse.Namespace, python: str) -> tuple[float, Overload]:
+    """The sandbox beside a plain subprocess, and what it does with twice as much as it can take."""
+    seconds = options.seconds
+    plain = over(lines, "plain subprocess", peers.plain(python), seconds)
+    wrapped = peers.bubblewrap(python)
     if isinstance(wrapped, str):
         note(lines, f"bwrap + python: not measured, {wrapped}")
     else:
-        over(lines, "bwrap + python", wrapped, options.seconds)
+        over(lines, "bwrap + python", wrapped, seconds)
     if options.fusion is None:
         note(lines, "SandboxFusion: not measured, give --fusion")
     else:
         with peers.fusion(options.fusion, options.fusion_python) as url:
-            over_http(lines, "SandboxFusion, no isolation", url, FUSIONS, options.seconds)
+            over_http(lines, "SandboxFusion, no isolation", url, FUSIONS, seconds)
     with peers.sandbox() as url:
-        ours = over_http(lines, "sandbox over HTTP", url, OURS, options.seconds)
+        ours = over_http(lines, "sandbox over HTTP", url, OURS, seconds)
         # Once more, since what else runs on the machine changes with time.
-        plain = max(plain, over(lines, "plain subprocess, again", peers.PLAIN, options.seconds))
-        load = asyncio.run(overload(url, OURS, 2 * ours, 2 * options.seconds))
-    summary(lines, ours / plain, load)
-    if options.write_docs:
-        text = "\n".join(
-            [f"{machine()}, load {os.getloadavg()[1]:.1f}.", "", "```text", *lines, "```"]
-        )
-        write_section("sandbox", text)
+        again = over(lines, "plain subprocess, again", peers.plain(python), seconds)
+        ours = max(ours, over_http(lines, "sandbox over HTTP, again", url, OURS, seconds))
+        load = asyncio.run(overload(url, OURS, 2 * ours, 2 * seconds))
+    return ours / max(plain, again), load
 
 
 def over(lines: list[str], name: str, command: list[str], seconds: float) -> float:
@@ -96,10 +103,6 @@ def percentile(values: list[float], percent: int) -> float:
 
 def note(lines: list[str], line: str) -> None:
     lines.append(line)
-    show(line)
-
-
-def show(line: str) -> None:
     print(line, flush=True)
 
 

@@ -15,26 +15,35 @@ from plaudit.testing import free_port
 
 CODE = "print(int(input()) * 3 + 1)"
 STDIN, STDOUT = "4\n", "13\n"
-PYTHON = os.path.realpath(sys.executable)
-PLAIN = [PYTHON, "-I", "-c", CODE]
 FUSION_SERVER = Path(__file__).with_name("sandbox_fusion.py")
 
 Reason = str
 """Why something is not measured here."""
 
 
-def bubblewrap() -> list[str] | Reason:
-    """The command that runs PLAIN in a sandbox as the service makes one."""
+@contextmanager
+def clean_python() -> Iterator[str]:
+    """An interpreter without packages, since some load code of theirs at every start."""
+    with tempfile.TemporaryDirectory() as directory:
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", directory], check=True)
+        yield f"{directory}/bin/python"
+
+
+def plain(python: str) -> list[str]:
+    return [python, "-I", "-c", CODE]
+
+
+def bubblewrap(python: str) -> list[str] | Reason:
+    """The command that runs the same in a sandbox as the service makes one."""
     bwrap = shutil.which("bwrap")
     if bwrap is None:
         return "there is no bwrap on the PATH"
-    shown = [path for path in ("/usr", "/lib", "/lib64", "/bin") if os.path.exists(path)]
-    if not PYTHON.startswith("/usr/"):
-        shown.append(str(Path(PYTHON).parents[1]))
+    needed = ["/usr", "/lib", "/lib64", "/bin", sys.base_prefix, str(Path(python).parents[1])]
+    shown = [path for path in dict.fromkeys(needed) if os.path.exists(path)]
     binds = [word for path in shown for word in ("--ro-bind", path, path)]
     command = [
-        bwrap, "--unshare-all", "--die-with-parent", "--new-session", "--clearenv", *binds,
-        "--tmpfs", "/tmp", "--chdir", "/tmp", *PLAIN,
+        bwrap, "--unshare-all", "--die-with-parent", "--new-session", "--clearenv",
+        "--tmpfs", "/tmp", *binds, "--chdir", "/tmp", *plain(python),
     ]  # fmt: skip
     done = subprocess.run(command, input=STDIN, capture_output=True, text=True)
     return command if done.stdout == STDOUT else f"bwrap does not run here: {done.stderr.strip()}"
