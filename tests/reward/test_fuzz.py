@@ -105,7 +105,7 @@ groups = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None, phases=[Phase.generate])  # shrinking takes minutes
+@settings(max_examples=25, deadline=None, phases=[Phase.generate])  # shrinking takes minutes
 @given(group=groups, names=st.sets(st.sampled_from(NAMES), min_size=1, max_size=6))
 def test_any_text_and_any_reference_get_numbers_or_reasons(
     url: str, group: dict[str, Any], names: set[str]
