@@ -262,3 +262,44 @@ async def test_more_than_may_wait_here_wait_outside() -> None:
     outputs = [answer["run_result"]["stdout"] for answer in answers[:32]]
     assert outputs == [f"{number}\n" for number in range(32)]
     assert {answer["run"]["stdout"] for answer in answers[32:]} == {"x\n"}
+
+
+async def needs(http: httpx.AsyncClient, language: str) -> None:
+    found = (await http.get("/v1/languages")).json()["languages"][language]
+    if not found["available"]:
+        pytest.skip(f"{language}: {found['reason']}")
+
+
+async def test_fusion_a_compiled_program(http: httpx.AsyncClient) -> None:
+    """verl takes a compile_result that is not Finished with 0 for a compile error, -4."""
+    await needs(http, "cpp")
+    code = "#include <iostream>\nint main() { int x; std::cin >> x; std::cout << x + 1; }"
+    good = await fusion(http, as_verl_sends(code, "41", language="cpp"))
+    assert (good["status"], good["run_result"]["stdout"]) == ("Success", "42")
+    assert (good["compile_result"]["status"], good["compile_result"]["return_code"]) == (
+        "Finished",
+        0,
+    )
+    bad = await fusion(http, as_verl_sends("int main() { return x; }", language="cpp"))
+    assert (bad["status"], bad["run_result"]) == ("Failed", None)
+    assert bad["compile_result"]["return_code"] > 0
+    assert "error" in bad["compile_result"]["stderr"]
+
+
+async def test_fusion_files_are_fetched_in_base64(http: httpx.AsyncClient) -> None:
+    code = r"open('out.bin', 'wb').write(bytes(range(256))); open('t', 'w').write('text')"
+    answer = await fusion(http, as_verl_sends(code, fetch_files=["out.bin", "t", "not there"]))
+    files = {name: base64.b64decode(data) for name, data in answer["files"].items()}
+    assert files == {"out.bin": bytes(range(256)), "t": b"text"}
+
+
+async def test_piston_a_compiled_program_with_arguments(http: httpx.AsyncClient) -> None:
+    """Without a run, `run` is the compiler's: Open-R1 reads both."""
+    await needs(http, "cpp")
+    code = '#include <cstdio>\nint main(int n, char **a) { printf("%d %s", n, a[1]); }'
+    body = as_open_r1_sends("", files=[{"content": code}], language="c++", args=["one two"])
+    good = await piston(http, body)
+    assert (good["run"]["stdout"], good["compile"]["code"]) == ("2 one two", 0)
+    bad = await piston(http, body | {"files": [{"content": "int main() { return x; }"}]})
+    assert bad["compile"]["code"] > 0
+    assert (bad["compile"]["status"], bad["run"]) == ("RE", bad["compile"])
