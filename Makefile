@@ -42,7 +42,7 @@ bench-pipeline: setup ## Measure what the whole path costs without generation an
 bench-memory: setup ## The same for 20,000 groups: the conductor's memory stays flat (3 min)
 	$(BIN)/python benchmarks/pipeline.py --groups 20000 $(ARGS)
 
-bench-sandbox: setup ## Measure programs per second beside a plain subprocess and bubblewrap (1 min)
+bench-sandbox: setup ## Measure programs per second beside a plain subprocess and bubblewrap (2 min)
 	$(BIN)/python benchmarks/sandbox.py $(ARGS)
 
 bench-gsm8k: setup ## Measure checking GSM8K's answers over HTTP, beside the bare function (1 min)
