@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -47,7 +48,7 @@ def metric(name: str, **labels: str) -> float:
 
 async def test_a_clean_order_gives_the_published_elo_vector(bench: Bench) -> None:
     response = await run_tournament(bench, group("9", "7", "5", "3"))
-    assert [round(rating, 4) for rating in response.ratings] == [
+    assert [rating and round(rating, 4) for rating in response.ratings] == [
         164.9916, 54.8756, -54.1356, -165.7316,
     ]  # fmt: skip
     assert response.rewards[0] == 3.0
@@ -75,7 +76,7 @@ async def test_without_swap_the_orders_are_mixed_even_for_repeated_answers(
 
 
 async def test_the_same_seed_asks_the_same_questions(bench: Bench, chat: ChatServer) -> None:
-    request = group("1", "2", "3", "4", pair_ratio=0.5, seed=11)
+    request = group("1", "2", "3", "4", schedule="round_robin_sampled", pair_ratio=0.5, seed=11)
     first = await run_tournament(bench, request)
     asked = sorted(map(str, chat.asked))
     chat.asked.clear()
@@ -90,7 +91,7 @@ async def test_no_verdict_at_all_means_no_reward_for_anybody(
     chat.behave = lambda body: completion("Hard to say.")
     response = await run_tournament(bench, group("1", "2", "3"))
     assert response.rewards == [None, None, None]
-    assert response.ratings == [0.0, 0.0, 0.0]
+    assert response.ratings == [None, None, None]
     assert [c.winner for c in response.comparisons] == [None, None, None]
     assert response.usage.unparsed == 3
 
@@ -151,14 +152,14 @@ async def test_a_judge_that_stays_down_fails_the_whole_tournament(
 
 async def test_a_single_response_has_no_reward(bench: Bench, chat: ChatServer) -> None:
     response = await run_tournament(bench, group("1"))
-    assert (response.ratings, response.rewards, response.comparisons) == ([0.0], [None], [])
+    assert (response.ratings, response.rewards, response.comparisons) == ([None], [None], [])
     assert chat.asked == []
 
 
 @pytest.mark.parametrize("order", ["sequential", "shuffled", "batch"])
 async def test_every_elo_order_ranks_a_clean_order_right(bench: Bench, order: str) -> None:
     response = await run_tournament(bench, group("4", "3", "2", "1", elo_order=order))
-    assert response.ratings == sorted(response.ratings, reverse=True)
+    assert all(better > worse for better, worse in pairwise(response.ratings))
 
 
 async def test_rewards_go_to_the_range_that_was_asked_for(bench: Bench) -> None:
@@ -218,3 +219,84 @@ async def test_all_comparisons_run_at_once(bench: Bench, chat: ChatServer) -> No
     chat.behave = when_all_are_there
     response = await run_tournament(bench, group(*map(str, range(8)), swap=True))
     assert response.usage.calls == chat.max_running == 56
+
+
+async def test_every_schedule_ranks_a_clean_order(bench: Bench, chat: ChatServer) -> None:
+    numbers = ["3", "8", "1", "6", "2", "7", "4", "5"]
+    calls = {}
+    for schedule in ("all_pairs", "swiss", "adaptive"):
+        chat.asked.clear()
+        request = group(*numbers, schedule=schedule, rating="bradley_terry", seed=3)
+        response = await run_tournament(bench, request)
+        assert response.usage.calls == len(chat.asked)
+        calls[schedule] = len(chat.asked)
+        assert (response.rewards[1], response.rewards[2]) == (3.0, 0.0)
+    assert calls == {"all_pairs": 28, "swiss": 12, "adaptive": 28}
+
+
+async def test_circular_asks_as_many_pairs_as_there_are_responses(
+    bench: Bench, chat: ChatServer
+) -> None:
+    response = await run_tournament(bench, group(*map(str, range(8)), schedule="circular"))
+    assert len(response.comparisons) == len(chat.asked) == 8
+    assert None not in response.rewards
+
+
+async def test_adaptive_asks_in_a_few_rounds_and_in_both_orders_alike(
+    bench: Bench, chat: ChatServer
+) -> None:
+    chat.delay_s = 0.1
+    request = group(*map(str, range(8)), schedule="adaptive", max_comparisons=20, max_rounds=3)
+    response = await run_tournament(bench, request)
+    orders = [shown(body) for body in chat.asked]
+    assert len(response.comparisons) == len(orders) == len(set(orders)) == 20
+    assert chat.max_running >= 8
+    assert response == await run_tournament(bench, request)
+
+
+async def test_adaptive_stops_when_its_goal_is_settled(bench: Bench, chat: ChatServer) -> None:
+    request = group("9", "0", schedule="adaptive", confidence=0.51, max_comparisons=100)
+    assert len((await run_tournament(bench, request)).comparisons) == 1
+
+
+async def test_answers_are_compared_with_a_baseline_that_gets_no_reward(bench: Bench) -> None:
+    request = group("1", "9", "5", schedule="anchor", anchor="5.5", rating="win_rate", swap=True)
+    response = await run_tournament(bench, request)
+    assert response.ratings == [0.0, 1.0, 0.0]
+    assert response.rewards == [0.0, 3.0, 0.0]
+    assert [(c.a, c.b, c.winner) for c in response.comparisons] == [
+        (0, 3, "b"), (1, 3, "a"), (2, 3, "b"),
+    ]  # fmt: skip
+
+
+async def test_a_response_can_be_the_baseline(bench: Bench) -> None:
+    request = group("1", "9", "5", schedule="anchor", anchor_index=2, rating="win_rate")
+    response = await run_tournament(bench, request)
+    assert response.ratings == [0.0, 1.0, 0.5]
+    assert [(c.a, c.b) for c in response.comparisons] == [(0, 2), (1, 2)]
+
+
+async def test_position_weights_see_through_a_judge_that_likes_the_first(
+    bench: Bench, chat: ChatServer
+) -> None:
+    chat.behave = lambda body: completion("Winner: response A")
+    biased = group("1", "2", "3", "4", "5")
+    assert (await run_tournament(bench, biased)).rewards != [1.5] * 5
+    weighted = biased.model_copy(update={"rating": "bt_weighted"})
+    assert (await run_tournament(bench, weighted)).rewards == [1.5] * 5
+
+
+async def test_rewards_take_the_form_that_was_asked_for(bench: Bench) -> None:
+    z_scores = await run_tournament(bench, group("3", "2", "1", reward_form="z_score"))
+    assert sum(reward or 0.0 for reward in z_scores.rewards) == pytest.approx(0.0)
+    ranks = await run_tournament(bench, group("9", "1", "8", "2", reward_form="rank"))
+    assert ranks.rewards == [3.0, 0.0, 2.0, 1.0]
+
+
+async def test_intervals_come_in_lane_eval_only(bench: Bench) -> None:
+    assert (await run_tournament(bench, group("3", "2", "1"))).intervals is None
+    request = group("3", "2", "1", lane="eval", rating="bradley_terry", bootstrap_resamples=20)
+    response = await run_tournament(bench, request)
+    assert response.intervals is not None
+    assert len(response.intervals) == 3
+    assert response.intervals[0].low > response.intervals[2].high

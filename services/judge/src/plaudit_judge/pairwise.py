@@ -45,20 +45,23 @@ class Bench:
         return left_s
 
 
-async def judge_pair(bench: Bench, request: PairwiseRequest) -> PairwiseResponse:
-    """Raises Rejected (the pair can never be judged) and Unavailable (not by the deadline)."""
+async def judge_pair(
+    bench: Bench, request: PairwiseRequest, swapped: bool | None = None
+) -> PairwiseResponse:
+    """`swapped` asks in that order only, instead of those that the request says.
+
+    Raises Rejected (the pair can never be judged) and Unavailable (not by the deadline).
+    """
     if request.a == request.b:
         metrics.IDENTICAL_PAIRS.labels(bench.judge.name).inc()
         return PairwiseResponse(winner="tie", p_a=0.5, votes=[], usage=Usage())
-    orders = _orders(request)
+    orders = _orders(request) if swapped is None else [swapped]
     polls = (
-        partial(_poll, bench, request, swapped, n)
-        for swapped in orders
-        for n in range(request.votes)
+        partial(_poll, bench, request, order, n) for order in orders for n in range(request.votes)
     )
     answers = await together(polls, bench.max_tasks)
     votes = [vote for vote, _ in answers]
-    by_order = [[v.winner for v in votes if v.swapped == swapped] for swapped in orders]
+    by_order = [[v.winner for v in votes if v.swapped == order] for order in orders]
     return PairwiseResponse(
         winner=decide(by_order),
         p_a=share_of_a(vote.winner for vote in votes),

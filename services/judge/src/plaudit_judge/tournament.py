@@ -1,23 +1,30 @@
 """Rank the answers of one group by comparing them in pairs."""
 
+import asyncio
 from functools import partial
 
 from plaudit.errors import Rejected
 from plaudit.schemas.judge import (
     Comparison,
+    Interval,
     PairwiseRequest,
     PairwiseResponse,
     TournamentRequest,
     TournamentResponse,
     Usage,
+    Winner,
 )
 from plaudit.telemetry import get_logger
 from plaudit_judge import metrics
 from plaudit_judge.chance import draw
 from plaudit_judge.pairwise import Bench, add_usage, judge_pair
 from plaudit_judge.prompt import extract_prompt_text
-from plaudit_judge.rating import Game, min_max_rewards, run_elo
-from plaudit_judge.schedule import Pair, all_pairs
+from plaudit_judge.ratings.bootstrap import bootstrap_intervals
+from plaudit_judge.ratings.game import Game
+from plaudit_judge.ratings.position_weights import Verdict
+from plaudit_judge.ratings.rate import Judged, rate, reward
+from plaudit_judge.schedules.make import make_schedule
+from plaudit_judge.schedules.schedule import Match
 from plaudit_judge.together import together
 
 log = get_logger(__name__)
@@ -28,27 +35,46 @@ _UNJUDGED = PairwiseResponse(winner=None, p_a=None, votes=[], usage=Usage())
 
 
 async def run_tournament(bench: Bench, request: TournamentRequest) -> TournamentResponse:
-    """All comparisons at once. Raises Unavailable: one of them was not answered by the deadline.
+    """All comparisons of a round at once. Raises Unavailable: one was not answered in time.
 
     A comparison that the judge can never make (too long for its context) is null and left out, as
     is one whose verdict could not be parsed. A response with no comparison left has no reward.
     """
     check_tournament(request)
-    pairs = all_pairs(len(request.responses), request.pair_ratio, request.seed)
-    judged = await together(
-        (partial(_compare, bench, request, pair) for pair in pairs), bench.max_tasks
-    )
-    comparisons = [
-        Comparison(a=a, b=b, winner=result.winner, p_a=result.p_a)
-        for (a, b), result in zip(pairs, judged, strict=True)
-    ]
-    ratings, rewards = rate(request, comparisons)
+    results = await _play(bench, request)
+    judged = [one for match, result in results if (one := _judged(request, match, result))]
+    num_items, num_responses = len(_items(request)), len(request.responses)
+    ratings = rate(request, num_items, judged, request.seed)[:num_responses]
     return TournamentResponse(
         ratings=ratings,
-        rewards=rewards,
-        comparisons=comparisons,
-        usage=add_usage(result.usage for result in judged),
+        rewards=reward(request, ratings),
+        intervals=await _intervals(request, num_items, judged),
+        comparisons=[
+            Comparison(a=match.a, b=match.b, winner=result.winner, p_a=result.p_a)
+            for match, result in results
+        ],
+        usage=add_usage(result.usage for _, result in results),
     )
+
+
+async def _play(bench: Bench, request: TournamentRequest) -> list[tuple[Match, PairwiseResponse]]:
+    schedule = make_schedule(request)
+    results: list[tuple[Match, PairwiseResponse]] = []
+    while True:
+        games = [game for match, result in results if (game := _game(match, result))]
+        # In a thread: a large adaptive round takes longer than the other calls should wait.
+        matches = await asyncio.to_thread(schedule.next_round, games)
+        if not matches:
+            return results
+        answers = await together(
+            (partial(_compare, bench, request, match) for match in matches), bench.max_tasks
+        )
+        results += zip(matches, answers, strict=True)
+
+
+def _items(request: TournamentRequest) -> list[str]:
+    """The responses, and the baseline answer when it is none of them."""
+    return request.responses + ([] if request.anchor is None else [request.anchor])
 
 
 def check_tournament(request: TournamentRequest) -> None:
@@ -65,38 +91,55 @@ def check_tournament(request: TournamentRequest) -> None:
         )
 
 
-async def _compare(bench: Bench, request: TournamentRequest, pair: Pair) -> PairwiseResponse:
-    a, b = pair
+async def _compare(bench: Bench, request: TournamentRequest, match: Match) -> PairwiseResponse:
+    a, b, swapped = match
+    items = _items(request)
+    pair = PairwiseRequest(
+        prompt=request.prompt,
+        a=items[a],
+        b=items[b],
+        swap=request.swap,
+        # The pair is in the seed: equal answers elsewhere in the group get another draw.
+        seed=draw(request.seed, "pair", a, b),
+    )
     try:
-        return await judge_pair(
-            bench,
-            PairwiseRequest(
-                prompt=request.prompt,
-                a=request.responses[a],
-                b=request.responses[b],
-                swap=request.swap,
-                # The pair is in the seed: equal answers elsewhere in the group get another draw.
-                seed=draw(request.seed, "pair", a, b),
-            ),
-        )
+        return await judge_pair(bench, pair, swapped)
     except Rejected as error:
         metrics.FAILED_COMPARISONS.labels(bench.judge.name).inc()
         log.warning("comparison_failed", judge=bench.judge.name, a=a, b=b, reason=error.message)
         return _UNJUDGED
 
 
-def rate(
-    request: TournamentRequest, comparisons: list[Comparison]
-) -> tuple[list[float], list[float | None]]:
-    """Ratings and rewards of a group whose comparisons are known."""
-    games = [Game(c.a, c.b, _SCORE_OF_A[c.winner]) for c in comparisons if c.winner is not None]
-    ratings = run_elo(
-        len(request.responses),
-        games,
-        iterations=request.elo_iterations,
-        k_factor=request.elo_k,
-        order=request.elo_order,
-        seed=request.seed,
+def _game(match: Match, result: PairwiseResponse) -> Game | None:
+    if result.winner is None:
+        return None
+    return Game(match.a, match.b, _SCORE_OF_A[result.winner])
+
+
+def _judged(request: TournamentRequest, match: Match, result: PairwiseResponse) -> Judged | None:
+    game = _game(match, result)
+    if game is None:
+        return None
+    verdicts = [_verdict(match, vote.winner, vote.swapped) for vote in result.votes if vote.winner]
+    # Identical answers are a tie without a call: as many votes as the others have.
+    ties = [Verdict(match.a, match.b, 0.5)] * (2 if request.swap else 1)
+    return Judged(game, tuple(verdicts or ties))
+
+
+def _verdict(match: Match, winner: Winner, swapped: bool) -> Verdict:
+    score_a = _SCORE_OF_A[winner]
+    if swapped:
+        return Verdict(match.b, match.a, 1.0 - score_a)
+    return Verdict(match.a, match.b, score_a)
+
+
+async def _intervals(
+    request: TournamentRequest, num_items: int, judged: list[Judged]
+) -> list[Interval | None] | None:
+    """In a thread, because hundreds of fits take longer than the other calls should wait."""
+    if request.lane != "eval":
+        return None
+    intervals = await asyncio.to_thread(
+        bootstrap_intervals, request, num_items, judged, request.bootstrap_resamples, request.seed
     )
-    rated = {item for game in games for item in (game.a, game.b)}
-    return ratings, min_max_rewards(ratings, rated, request.reward_min, request.reward_max)
+    return intervals[: len(request.responses)]

@@ -1,14 +1,16 @@
 """Contracts of the judge service. An unparsed verdict is null and excluded, never a loss."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from plaudit.schemas.common import Contract, Lane, Message
 
 Winner = Literal["a", "b", "tie"]
-Schedule = Literal["all_pairs"]
-Rating = Literal["elo"]
+Schedule = Literal["all_pairs", "round_robin_sampled", "circular", "swiss", "anchor", "adaptive"]
+Rating = Literal["elo", "bradley_terry", "bt_weighted", "win_rate"]
+RewardForm = Literal["min_max", "z_score", "rank"]
+Goal = Literal["order", "top", "advantage_sign"]
 
 
 class Usage(Contract):
@@ -51,23 +53,95 @@ class PairwiseResponse(Contract):
     usage: Usage
 
 
-class TournamentRequest(Contract):
-    prompt: list[Message]
-    responses: list[str] = Field(min_length=1, max_length=64)
-    judge: str = "self"
-    rubric: str = "sr_r1"
+_BELONGS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "pair_ratio": ("schedule", ("round_robin_sampled",)),
+    "swiss_rounds": ("schedule", ("swiss",)),
+    "goal": ("schedule", ("adaptive",)),
+    "confidence": ("schedule", ("adaptive",)),
+    "max_comparisons": ("schedule", ("adaptive",)),
+    "max_rounds": ("schedule", ("adaptive",)),
+    "elo_order": ("rating", ("elo",)),
+    "elo_iterations": ("rating", ("elo",)),
+    "elo_k": ("rating", ("elo",)),
+    "bt_prior": ("rating", ("bradley_terry", "bt_weighted")),
+    "reward_min": ("reward_form", ("min_max", "rank")),
+    "reward_max": ("reward_form", ("min_max", "rank")),
+}
+"""Which choice each parameter belongs to; it has no effect under another one."""
+
+
+class TournamentRules(Contract):
+    """Who meets whom, and what comes of it: the same in a request and in a recipe (SR-R1's)."""
+
     schedule: Schedule = "all_pairs"
     pair_ratio: float = Field(default=1.0, gt=0.0, le=1.0)
-    """Share of the pairs that are judged; every response keeps at least one."""
+    """round_robin_sampled: share of the pairs that are judged; every response keeps one."""
+    swiss_rounds: int | None = Field(default=None, ge=1, le=63)
+    """swiss: null is ceil(log2 G), at least 2."""
+    goal: Goal = "order"
+    """adaptive: what is to be settled. advantage_sign: who is above the mean of the group."""
+    confidence: float = Field(default=0.95, gt=0.5, lt=1.0)
+    """adaptive: stops when everything that the goal asks is this probable."""
+    max_comparisons: int | None = Field(default=None, ge=1, le=4032)
+    """adaptive: null is C(G, 2), half the calls of all_pairs in both orders."""
+    max_rounds: int = Field(default=5, ge=1, le=64)
+    """adaptive: rounds of comparisons asked at once; the latency is this many calls."""
     swap: bool = False
+    """Ask in both orders; disagreement is a tie."""
     rating: Rating = "elo"
     elo_order: Literal["sequential", "shuffled", "batch"] = "sequential"
     elo_iterations: int = Field(default=10, ge=1, le=1000)
     elo_k: float = Field(default=16.0, gt=0.0)
+    bt_prior: float = Field(default=0.5, ge=0.001, le=1000.0)
+    """bradley_terry and bt_weighted: virtual ties between every two responses."""
+    reward_form: RewardForm = "min_max"
     reward_min: float = 0.0
     reward_max: float = 3.0
+
+    @model_validator(mode="after")
+    def parameters_belong(self) -> Self:
+        for name, (choice, values) in _BELONGS.items():
+            chosen, default = getattr(self, choice), type(self).model_fields[name].default
+            if chosen not in values and getattr(self, name) != default:
+                raise ValueError(
+                    f"{name} = {getattr(self, name)} has no effect with {choice} = {chosen!r}; "
+                    f"leave it out, or choose {choice} = {' or '.join(map(repr, values))}"
+                )
+        if self.schedule == "adaptive" and self.swap:
+            raise ValueError(
+                "swap = true does not go with schedule = 'adaptive', which asks one order at a "
+                "time and balances them itself; leave swap out"
+            )
+        return self
+
+
+class TournamentRequest(TournamentRules):
+    prompt: list[Message]
+    responses: list[str] = Field(min_length=1, max_length=64)
+    judge: str = "self"
+    rubric: str = "sr_r1"
+    anchor: str | None = None
+    """Schedule anchor: a baseline answer; its index in `comparisons` is the number of responses."""
+    anchor_index: int | None = Field(default=None, ge=0)
+    """Schedule anchor: the response that is the baseline, instead of `anchor`."""
+    bootstrap_resamples: int = Field(default=200, ge=10, le=1000)
+    """Lane eval: draws of the comparisons that `intervals` come from."""
     seed: int = 0
     lane: Lane = "train"
+
+    @model_validator(mode="after")
+    def anchor_belongs(self) -> Self:
+        given = [name for name in ("anchor", "anchor_index") if getattr(self, name) is not None]
+        if self.schedule != "anchor" and given:
+            raise ValueError(f"{given[0]}: only schedule = 'anchor' has one; leave it out")
+        if self.schedule == "anchor" and len(given) != 1:
+            raise ValueError("schedule = 'anchor' needs either anchor or anchor_index")
+        if self.anchor_index is not None and self.anchor_index >= len(self.responses):
+            raise ValueError(
+                f"anchor_index = {self.anchor_index}: there are {len(self.responses)} responses, "
+                "counted from 0"
+            )
+        return self
 
 
 class Comparison(Contract):
@@ -77,10 +151,18 @@ class Comparison(Contract):
     p_a: float | None
 
 
+class Interval(Contract):
+    low: float
+    high: float
+
+
 class TournamentResponse(Contract):
-    ratings: list[float]
+    ratings: list[float | None]
+    """Null without a parsed comparison. elo: 400 / ln 10 points per nat; Bradley-Terry: nats."""
     rewards: list[float | None]
     """Null for every response when no verdict could be parsed."""
+    intervals: list[Interval | None] | None = None
+    """95 % bootstrap intervals of the ratings in lane eval; null in lane train."""
     comparisons: list[Comparison]
     usage: Usage
 

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from plaudit.length_budget import BudgetForm, BudgetStyle
 from plaudit.schemas.common import MAX_TEMPERATURE, Contract
+from plaudit.schemas.judge import TournamentRules
 from plaudit.schemas.mixing import Mixed, RecipeMixing
 
 LossType = Literal["grpo", "bnpo", "dr_grpo", "dapo", "cispo", "sapo", "luspo", "vespo"]
@@ -58,16 +59,19 @@ class RewardRecipe(Mixed):
     """Rows of which kinds it scores; all when absent."""
 
 
-class JudgeRecipe(Mixed):
+class JudgeRecipe(Mixed, TournamentRules):
     judge: str = "self"
     rubric: str = "sr_r1"
     kinds: list[str] | None = None
-    pair_ratio: float = Field(default=1.0, gt=0.0, le=1.0)
-    swap: bool = False
-    reward_min: float = 0.0
-    reward_max: float = 3.0
-    elo_iterations: int = Field(default=10, ge=1)
-    elo_k: float = Field(default=16.0, gt=0.0)
+
+    @model_validator(mode="after")
+    def needs_no_baseline(self) -> Self:
+        if self.schedule == "anchor":
+            raise ValueError(
+                "schedule = 'anchor' compares with a baseline answer, which a recipe has not; "
+                "choose another schedule"
+            )
+        return self
 
 
 class ImportanceSampling(Contract):

@@ -11,7 +11,7 @@ from plaudit.client import JudgeClient, RewardClient
 from plaudit.errors import DeadlineExceeded, PlauditError, Unavailable
 from plaudit.mixing import Mixer
 from plaudit.schemas.common import Lane
-from plaudit.schemas.judge import TournamentRequest
+from plaudit.schemas.judge import TournamentRequest, TournamentRules
 from plaudit.schemas.mixing import Mixed, Mixing
 from plaudit.schemas.recipe import JUDGE_KEY, JudgeRecipe, PipelineRecipe, RewardRecipe
 from plaudit.schemas.reward import (
@@ -127,14 +127,9 @@ class Scorer:
             responses=[completion.text for completion in group.completions],
             judge=judge.judge,
             rubric=judge.rubric,
-            pair_ratio=judge.pair_ratio,
-            swap=judge.swap,
-            elo_iterations=judge.elo_iterations,
-            elo_k=judge.elo_k,
-            reward_min=judge.reward_min,
-            reward_max=judge.reward_max,
             seed=_seed(key),
             lane=self.lane,
+            **judge.model_dump(include={*TournamentRules.model_fields}),
         )
 
         async def call() -> Part:

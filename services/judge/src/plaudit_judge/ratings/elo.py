@@ -1,23 +1,15 @@
-"""Ratings from comparisons, and rewards from ratings. Source: algorithms.md 2.4 and 2.5."""
+"""Elo ratings. Source: algorithms.md 2.4 (SR-R1)."""
 
 import math
 import random
-from collections.abc import Collection, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Literal
 
 from plaudit_judge.chance import draw
+from plaudit_judge.ratings.game import Game
 
 Order = Literal["sequential", "shuffled", "batch"]
 _SCALE = 400.0 / math.log(10.0)
-_MIN_SPREAD = 1e-6
-
-
-class Game(NamedTuple):
-    """A parsed comparison: `score_a` is 1 when item a won, 0.5 for a tie, 0 when b won."""
-
-    a: int
-    b: int
-    score_a: float
 
 
 def run_elo(
@@ -71,23 +63,3 @@ def _expected(rating_a: float, rating_b: float) -> float:
         return 1.0 / (1.0 + math.exp((rating_b - rating_a) / _SCALE))
     except OverflowError:
         return 0.0
-
-
-def min_max_rewards(
-    ratings: Sequence[float], rated: Collection[int], low: float, high: float
-) -> list[float | None]:
-    """Ratings of the items in `rated` mapped to [low, high]; the others get None.
-
-    A spread under 1e-6 gives every rated item the middle: they are equal as far as anyone knows.
-    """
-    if not rated:
-        return [None] * len(ratings)
-    known = [ratings[item] for item in rated]
-    bottom, spread = min(known), max(known) - min(known)
-    if spread < _MIN_SPREAD:
-        middle = (low + high) / 2.0
-        return [middle if item in rated else None for item in range(len(ratings))]
-    return [
-        low + (high - low) * ((rating - bottom) / spread) if item in rated else None
-        for item, rating in enumerate(ratings)
-    ]

@@ -1,7 +1,6 @@
-"""Elo ratings and rewards: published vectors, an independent library, properties."""
+"""Elo ratings: published vectors, an independent library, properties."""
 
 import random
-import time
 from itertools import combinations, permutations
 
 import evalica
@@ -9,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plaudit_judge.rating import Game, Order, min_max_rewards, run_elo
+from plaudit_judge.ratings.elo import Order, run_elo
+from plaudit_judge.ratings.game import Game
 
 TRANSITIVE = [Game(a, b, 1.0) for a, b in combinations(range(4), 2)]
 CYCLE = [Game(0, 1, 1.0), Game(1, 2, 1.0), Game(2, 0, 1.0)]
@@ -122,33 +122,3 @@ def test_more_wins_rank_higher(order: Order) -> None:
 def test_a_huge_k_does_not_overflow() -> None:
     ratings = run_elo(2, [Game(0, 1, 1.0), Game(0, 1, 0.0)], k_factor=1e12)
     assert sum(ratings) == 0.0
-
-
-def test_rewards_span_the_range() -> None:
-    rewards = min_max_rewards([10.0, -10.0, 0.0], {0, 1, 2}, 0.0, 3.0)
-    assert rewards == [3.0, 0.0, 1.5]
-
-
-def test_equal_ratings_get_the_middle() -> None:
-    assert min_max_rewards([5.0, 5.0 + 9e-7], {0, 1}, 0.0, 3.0) == [1.5, 1.5]
-    assert min_max_rewards([5.0, 5.0 + 2e-6], {0, 1}, 0.0, 3.0) == [0.0, 3.0]
-
-
-def test_an_item_without_a_comparison_has_no_reward_and_does_not_shift_the_others() -> None:
-    assert min_max_rewards([-5.0, 0.0, -1.0], {0, 2}, 0.0, 1.0) == [0.0, None, 1.0]
-
-
-def test_without_any_comparison_nobody_has_a_reward() -> None:
-    assert min_max_rewards([0.0, 0.0], set(), 0.0, 3.0) == [None, None]
-
-
-def test_rating_16_answers_takes_under_a_millisecond() -> None:
-    games = [Game(a, b, 1.0) for a, b in combinations(range(16), 2)]
-    best_s = min(_time_s(games) for _ in range(200))
-    assert best_s < 1e-3
-
-
-def _time_s(games: list[Game]) -> float:
-    started_s = time.thread_time()
-    min_max_rewards(run_elo(16, games), set(range(16)), 0.0, 3.0)
-    return time.thread_time() - started_s
