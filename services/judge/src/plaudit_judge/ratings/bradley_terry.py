@@ -51,8 +51,8 @@ def fit_bradley_terry(wins: Matrix, prior: float) -> Fit:
         # As far as is sure to improve a sum of logistic losses (Sun and Tran-Dinh 2019).
         ratings = ratings + step * float(np.log1p(reach) / reach)
     _, curvature = _derivatives(played, won, ratings)
-    centred = (ratings - ratings.mean()).astype(np.float64)
-    return Fit(centred, np.linalg.inv(curvature))
+    covariance = np.linalg.inv(curvature).astype(np.float64)
+    return Fit(ratings - ratings.mean(), covariance)
 
 
 def _derivatives(
