@@ -14,7 +14,7 @@ from plaudit_reward.reward import Context, Missing, NoParams, Pool, Score, Vecto
 from plaudit_reward.wire import Plan, PlannedGroup, PlannedReward, PoolScores, join
 
 CODE = ["binary_code", "code", "codeforces", "ioi_code", "unit_tests"]
-MODEL = ["reward_model", "unit_reward_model"]
+MODEL = ["discriminator", "reward_model", "unit_reward_model"]
 RULES = [
     "accuracy", "choice", "code_format", "completion_intrinsic", "correctness", "cosine",
     "efficient", "exact_match", "extractive_match", "format", "group_intrinsic", "int",

@@ -9,11 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plaudit_reward.rewards.pure_accuracy import (
-    _ANSWER,
-    PureAccuracyParams,
-    _first,
     _opinion,
-    _option,
+    chosen_option,
+    first_answer,
 )
 
 PUBLISHED = re.compile(r"(?si)<answer>\s*([^<\n]+?)\s*</answer>")
@@ -24,7 +22,7 @@ PIECES = ["<answer>", "</answer>", "<ANSWER>", "\n", "x", "2", "<"]
 @given(st.lists(st.sampled_from(PIECES), max_size=10).map("".join))
 def test_agrees_with_the_pattern(text: str) -> None:
     match = PUBLISHED.search(text)
-    assert _first(_ANSWER, text) == (match[1] if match else None)
+    assert first_answer(text) == (match[1] if match else None)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +52,6 @@ def test_a_megabyte_is_quick(piece: str) -> None:
     text = piece * (2**20 // len(piece))
     started = time.process_time()
     for one in (text, f"<answer>{text}</answer>", f"<opinion>{text}</opinion>"):
-        _option(one, PureAccuracyParams(allow_bare_number=True))
+        chosen_option(one, allow_bare_number=True)
         _opinion(one)
     assert time.process_time() - started < 1

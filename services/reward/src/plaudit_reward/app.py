@@ -23,6 +23,8 @@ from plaudit.service import (
 )
 from plaudit.service.redis import connect
 from plaudit_reward.desk import Desk
+from plaudit_reward.models.discriminator.freezes import Freezes
+from plaudit_reward.models.discriminator.serve import add_discriminator_routes
 from plaudit_reward.openrlhf.serve import add_openrlhf_route
 from plaudit_reward.settings import RewardSettings
 
@@ -54,6 +56,7 @@ def build_app(settings: RewardSettings) -> FastAPI:
     )
     _add_routes(app, desk, settings)
     add_openrlhf_route(app, desk, settings)
+    add_discriminator_routes(app, desk.queues["model"], Freezes(redis), settings)
     add_job_routes(app, {"score": _job_verb(desk)})
     return app
 

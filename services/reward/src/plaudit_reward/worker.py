@@ -17,6 +17,8 @@ from plaudit.schemas.reward import ScoreRequest
 from plaudit.service.redis import connect
 from plaudit_reward.archive.archives import Archives
 from plaudit_reward.embedding.embedders import Embedders
+from plaudit_reward.models.discriminator.freezes import Freezes
+from plaudit_reward.models.discriminator.updates import Updates, is_update
 from plaudit_reward.models.engine import EngineLimits
 from plaudit_reward.models.pool import ModelPool
 from plaudit_reward.openrlhf.remotes import Remotes
@@ -41,9 +43,21 @@ async def work(settings: RewardSettings, pool: Pool, stop: asyncio.Event) -> Non
         stack.push_async_callback(queue.aclose)
         scorer = Scorer(load_registry(), pool, resources, settings.max_text_chars)
         partials = Partials(redis, pool, settings.max_deadline_s)
+        models = resources.others.get(ModelPool)
+        updates = (
+            Updates(models, Freezes(redis), settings.max_deadline_s)
+            if isinstance(models, ModelPool)
+            else None
+        )
+
+        async def handle_any(lease: Lease) -> bytes:
+            if updates is not None and is_update(lease.job_id):
+                return await updates.handle(lease)
+            return await handle(lease, scorer, partials, settings.max_deadline_s)
+
         await Worker(
             queue,
-            lambda lease: handle(lease, scorer, partials, settings.max_deadline_s),
+            handle_any,
             worker_id=f"{socket.gethostname()}-{os.getpid()}",
             concurrency=settings.worker_concurrency,
             drain_timeout_s=settings.drain_timeout_s,

@@ -63,6 +63,10 @@ class Engine:
         """On the model's device, in batches with whatever else waits for it."""
         return await (await self._batcher(str(model.device))).compute(model, sequences)
 
+    async def on_device(self, model: Any, function: Callable[..., T], *arguments: Any) -> T:
+        """Anything else that changes or reads the model, between two batches of its device."""
+        return await (await self._batcher(str(model.device))).call(function, *arguments)
+
     async def _batcher(self, device: str) -> Batcher:
         if device not in self._batchers:
             self._batchers[device] = batcher = Batcher(device)

@@ -20,3 +20,17 @@ TRUNCATED = counter(
     "plaudit_reward_model_truncated_total", "Texts that were cut to max_length_tokens.", ["model"]
 )
 WAITING = gauge("plaudit_reward_model_waiting_texts", "Texts that wait for a batch.", ["device"])
+DISCRIMINATOR_VERSION = gauge(
+    "plaudit_reward_discriminator_version", "Version that this worker scores with.", ["model"]
+)
+DISCRIMINATOR_UPDATES = counter(
+    "plaudit_reward_discriminator_updates_total",
+    "Updates: learned (also one that is sent again), empty (without an example), refused.",
+    ["model", "outcome"],
+)
+DISCRIMINATOR_LOSS = gauge(
+    "plaudit_reward_discriminator_loss", "Cross-entropy before this worker's last step.", ["model"]
+)
+DISCRIMINATOR_ACCURACY = gauge(
+    "plaudit_reward_discriminator_accuracy", "Accuracy before this worker's last step.", ["model"]
+)

@@ -1,14 +1,15 @@
 """The configured models, as rewards find them: by name."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
 from typing import Self
 
 from plaudit.errors import ConfigError
+from plaudit_reward.models.discriminator.model import DiscriminatorModel
 from plaudit_reward.models.engine import Engine, EngineLimits, require_torch
 from plaudit_reward.models.local_reward_model import LocalRewardModel
 from plaudit_reward.models.reward_model import RewardModel
-from plaudit_reward.models.spec import ModelSpec, UnitSpec, VllmSpec
+from plaudit_reward.models.spec import DiscriminatorSpec, ModelSpec, UnitSpec, VllmSpec
 from plaudit_reward.models.unit_reward_model import UnitRewardModel
 from plaudit_reward.models.vllm import VllmRewardModel
 
@@ -37,6 +38,10 @@ class ModelPool:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
+    @property
+    def names(self) -> Collection[str]:
+        return self._specs.keys()
+
     async def preload(self) -> None:
         """Load local models, in the settings' order, while there is room. Raises ConfigError."""
         local = [name for name in self._specs if name not in self._remote]
@@ -45,10 +50,12 @@ class ModelPool:
                 pass
 
     def reward_model(self, name: str) -> RewardModel:
-        """Raises ConfigError: there is none of that name, or it is of kind unit."""
-        if isinstance(self._spec(name), UnitSpec):
+        """Raises ConfigError: there is none of that name, or another reward is for its kind."""
+        spec = self._spec(name)
+        if isinstance(spec, UnitSpec | DiscriminatorSpec):
+            reward = "discriminator" if spec.kind == "discriminator" else "unit_reward_model"
             raise ConfigError(
-                f"model {name!r} is of kind unit.", fix="use the reward unit_reward_model"
+                f"model {name!r} is of kind {spec.kind}.", fix=f"use the reward {reward}"
             )
         return self._remote.get(name) or LocalRewardModel(name, self.engine)
 
@@ -60,6 +67,15 @@ class ModelPool:
                 f"model {name!r} is of kind {spec.kind}.", fix="name one of kind unit"
             )
         return UnitRewardModel(name, spec, self.engine)
+
+    def discriminator(self, name: str) -> DiscriminatorModel:
+        """Raises ConfigError: there is none of that name, or it is of another kind."""
+        spec = self._spec(name)
+        if not isinstance(spec, DiscriminatorSpec):
+            raise ConfigError(
+                f"model {name!r} is of kind {spec.kind}.", fix="name one of kind discriminator"
+            )
+        return DiscriminatorModel(name, spec, self.engine)
 
     def _spec(self, name: str) -> ModelSpec:
         if name not in self._specs:

@@ -8,10 +8,11 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from plaudit.schemas.common import Contract
 from plaudit_reward.api_key import WithApiKey
+from plaudit_reward.models.discriminator.template import GRAIL_TEXT, checked_template
 
 MODEL_NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,39}$"
 MAX_MODELS = 64
@@ -123,10 +124,50 @@ class UnitSpec(LocalModel, Scaled):
         return self
 
 
+class DiscriminatorSpec(LocalModel):
+    """A classifier of two labels that learns online, with a fresh head where `path` has none."""
+
+    kind: Literal["discriminator"]
+    directory: Path
+    """Of its versions, one for all workers; nothing else may be in it."""
+    max_length_tokens: int | None = Field(default=512, ge=8)
+    """A longer text loses its beginning; the action stands at its end."""
+    learning_rate: float = Field(default=2e-5, gt=0.0, le=1.0)
+    weight_decay: float = Field(default=0.01, ge=0.0, le=1.0)
+    max_grad_norm: float = Field(default=1.0, gt=0.0)
+    extra_negatives: int = Field(default=0, ge=0, le=64)
+    """So many other options of a group, drawn at random, count as chosen by the policy."""
+    keep_versions: int = Field(default=3, ge=2, le=1000)
+    template: str = Field(default=GRAIL_TEXT, max_length=4096)
+    """A line whose fields are all empty is left out; the last one has the action."""
+    seed: int = Field(default=0, ge=0, lt=2**31)
+    """Of the fresh head and of dropout."""
+
+    @field_validator("directory", mode="after")
+    @classmethod
+    def directory_is_absolute(cls, value: Path) -> Path:
+        if not value.is_absolute():
+            raise ValueError(f"{str(value)!r} is not absolute: workers start anywhere")
+        return value
+
+    @field_validator("dtype", mode="after")
+    @classmethod
+    def learns_in_float32(cls, value: str) -> str:
+        if value not in ("auto", "float32"):
+            raise ValueError(f"{value!r}: a discriminator learns in float32; leave dtype out")
+        return value
+
+    @field_validator("template", mode="after")
+    @classmethod
+    def template_is_plain(cls, value: str) -> str:
+        return checked_template(value)
+
+
 ModelSpec = Annotated[
-    ClassifierSpec | ValueHeadSpec | VllmSpec | UnitSpec, Field(discriminator="kind")
+    ClassifierSpec | ValueHeadSpec | VllmSpec | UnitSpec | DiscriminatorSpec,
+    Field(discriminator="kind"),
 ]
-LOCAL_KINDS = ("classifier", "value_head", "unit")
+LOCAL_KINDS = ("classifier", "value_head", "unit", "discriminator")
 """These need torch."""
 
 

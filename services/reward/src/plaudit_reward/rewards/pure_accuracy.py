@@ -69,7 +69,8 @@ def pure_accuracy(group: RewardGroup, params: PureAccuracyParams, context: Conte
         option = 0  # which no answer is
     values: list[Score] = []
     for completion in group.completions:
-        right = [] if option is None else [_option(completion.text, params) == option]
+        chosen = chosen_option(completion.text, allow_bare_number=params.allow_bare_number)
+        right = [] if option is None else [chosen == option]
         right += [] if opinion is None else [_opinion(completion.text) == opinion]
         values.append(sum(right) / len(right))
     return values
@@ -84,10 +85,16 @@ def _is_offered(option: int, num_options: Any) -> bool:
     return not isinstance(num_options, int) or option <= num_options
 
 
-def _option(text: str, params: PureAccuracyParams) -> int | None:
-    answer = _first(_ANSWER, text)
+def first_answer(text: str) -> str | None:
+    """What the first `<answer>` says that is one line, and not blank."""
+    return _first(_ANSWER, text)
+
+
+def chosen_option(text: str, *, allow_bare_number: bool) -> int | None:
+    """The number, from 1, in the first answer: "2", "option 2"."""
+    answer = first_answer(text)
     if answer is None:
-        answer = text.strip() if params.allow_bare_number else ""
+        answer = text.strip() if allow_bare_number else ""
     match = _OPTION.fullmatch(answer)
     return (int(match[1]) or None) if match else None
 
