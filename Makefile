@@ -5,7 +5,7 @@ BIN := .venv/bin
 ROLLOUT_BIN := .venv-rollout/bin
 MANIFESTS := shared/pyproject.toml $(wildcard services/*/pyproject.toml) scripts/setup.sh
 
-.PHONY: help demo test setup lint type check bench-overlap bench-swap bench-pipeline bench-memory bench-gsm8k bench-sandbox up clean
+.PHONY: help demo test setup lint type check bench-overlap bench-swap bench-pipeline bench-memory bench-gsm8k bench-tournaments bench-sandbox up clean
 
 demo: setup ## Train the demo model end to end through real services (first run: installs, about 10 min)
 	$(BIN)/plaudit demo $(ARGS)
@@ -44,6 +44,9 @@ bench-memory: setup ## The same for 20,000 groups: the conductor's memory stays 
 
 bench-sandbox: setup ## Measure programs per second beside a plain subprocess and bubblewrap (2 min)
 	$(BIN)/python benchmarks/sandbox.py $(ARGS)
+
+bench-tournaments: setup ## Simulate how well tournaments rank for the calls they make (1 min)
+	$(BIN)/python benchmarks/tournaments.py $(ARGS)
 
 bench-gsm8k: setup ## Measure checking GSM8K's answers over HTTP, beside the bare function (1 min)
 	$(BIN)/python benchmarks/gsm8k.py $(ARGS)

@@ -72,6 +72,32 @@ async def test_tournament_answers(client: JudgeClient) -> None:
     ]  # fmt: skip
 
 
+async def test_a_tournament_of_several_rounds_answers_with_intervals(client: JudgeClient) -> None:
+    request = group(*map(str, range(6)), schedule="adaptive", rating="bradley_terry", lane="eval")
+    response = await client.tournament(request)
+    assert (response.rewards[0], response.rewards[5]) == (0.0, 3.0)
+    assert response.intervals is not None
+    assert len(response.intervals) == 6
+
+
+async def test_rules_that_make_no_sense_together_are_422(service: Processes) -> None:
+    async with httpx.AsyncClient(base_url=service.url) as http:
+        body = group("1", "2").model_dump(mode="json") | {"rating": "win_rate", "elo_k": 8}
+        answer = await http.post("/v1/tournament", json=body)
+    assert answer.status_code == 422
+    assert "elo_k = 8.0 has no effect with rating = 'win_rate'" in answer.text
+
+
+async def test_openapi_shows_the_choices(service: Processes) -> None:
+    async with httpx.AsyncClient(base_url=service.url) as http:
+        schemas = (await http.get("/openapi.json")).json()["components"]["schemas"]
+    fields = schemas["TournamentRequest"]["properties"]
+    assert "adaptive" in fields["schedule"]["enum"]
+    assert "bt_weighted" in fields["rating"]["enum"]
+    assert fields["reward_form"]["enum"] == ["min_max", "z_score", "rank"]
+    assert "virtual ties" in fields["bt_prior"]["description"]
+
+
 async def test_the_eval_lane_answers_too(client: JudgeClient) -> None:
     assert (await client.pairwise(pair(lane="eval"))).winner == "a"
 

@@ -127,6 +127,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | No
 
 RECIPES = [
     Recipe(name="a", judge=JudgeRecipe(kinds=["x"])),
+    Recipe(name="a", judge=JudgeRecipe(schedule="swiss", swiss_rounds=4, rating="win_rate")),
     Recipe(name="a", rewards=[RewardRecipe(name="r")], data=DataRecipe(eval=None)),
     Recipe(
         name="a",

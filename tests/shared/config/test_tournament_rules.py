@@ -22,6 +22,7 @@ from plaudit.schemas.recipe import JudgeRecipe
         ({"bt_prior": 1.0}, "choose rating = 'bradley_terry' or 'bt_weighted'"),
         ({"reward_max": 1.0, "reward_form": "z_score"}, "choose reward_form = 'min_max' or 'rank'"),
         ({"schedule": "adaptive", "swap": True}, "leave swap out"),
+        ({"schedule": "adaptive", "rating": "win_rate"}, "choose rating = 'bradley_terry'"),
     ],
 )
 def test_a_parameter_of_another_choice_is_refused(fields: dict[str, Any], complaint: str) -> None:

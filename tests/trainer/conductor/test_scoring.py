@@ -9,6 +9,12 @@ from plaudit.client import ClientOptions, JudgeClient, RewardClient
 from plaudit.config import ServiceSettings
 from plaudit.mixing import Mixer
 from plaudit.schemas.common import Message
+from plaudit.schemas.judge import (
+    TournamentRequest,
+    TournamentResponse,
+    TournamentRules,
+    Usage,
+)
 from plaudit.schemas.mixing import Mixed, Mixing
 from plaudit.schemas.recipe import JudgeRecipe, PipelineRecipe, Recipe, RewardRecipe
 from plaudit.schemas.reward import CompletionScore, GroupScore, ScoreRequest, ScoreResponse
@@ -105,6 +111,33 @@ async def test_a_reward_service_that_comes_back_before_the_deadline_is_not_misse
         with running(scores_one(back), back):
             scored = await scoring
     assert [score.total for score in scored.scores] == [1.0, 1.0]
+
+
+async def test_the_judge_is_asked_by_the_recipes_rules(group):
+    asked: list[TournamentRequest] = []
+    rules = {"schedule": "adaptive", "rating": "bradley_terry", "bt_prior": 0.1, "goal": "top"}
+    settings = ServiceSettings(port=free_port())
+    url = f"http://127.0.0.1:{settings.port}"
+    with running(judges_all_alike(settings, asked), settings):
+        async with RewardClient(url) as reward, JudgeClient(url) as judge:
+            for recipe in (JudgeRecipe(), JudgeRecipe(reward_form="rank", weight=0.5, **rules)):
+                await Scorer([], recipe, PipelineRecipe(), reward, judge).score(group, "x", "key")
+    default, changed = asked
+    fields = TournamentRules.model_fields
+    assert {name: getattr(default, name) for name in fields} == TournamentRules().model_dump()
+    assert changed.model_dump() == {**default.model_dump(), **rules, "reward_form": "rank"}
+
+
+def judges_all_alike(settings: ServiceSettings, asked: list[TournamentRequest]) -> FastAPI:
+    app = create_app("judge", settings)
+
+    @app.post("/v1/tournament")
+    async def tournament(request: TournamentRequest) -> TournamentResponse:
+        asked.append(request)
+        rewards: list[float | None] = [1.5] * len(request.responses)
+        return TournamentResponse(ratings=rewards, rewards=rewards, comparisons=[], usage=Usage())
+
+    return app
 
 
 def scores_one(settings: ServiceSettings) -> FastAPI:

@@ -112,6 +112,11 @@ class TournamentRules(Contract):
                 "swap = true does not go with schedule = 'adaptive', which asks one order at a "
                 "time and balances them itself; leave swap out"
             )
+        if self.schedule == "adaptive" and self.rating == "win_rate":
+            raise ValueError(
+                "rating = 'win_rate' does not go with schedule = 'adaptive', in which equals meet "
+                "equals and everybody wins about half; choose rating = 'bradley_terry'"
+            )
         return self
 
 

@@ -30,7 +30,7 @@ Vector = NDArray[np.float64]
 _PRIOR = 0.1
 """Virtual ties per pair. Few: with many, items that only met their equals look average."""
 _MAX_ASKED = 2
-_MAX_LOOKS = 16
+_MAX_LOOKS = 32
 """Per round at all candidates. A group of 64 takes several at a look, as each costs 20 ms."""
 _erfc = np.frompyfunc(math.erfc, 1, 1)
 
@@ -55,7 +55,9 @@ class Adaptive:
         self._pairs = all_pairs(num_items)
         self._contrasts = _contrasts(num_items)
         self._asked = np.zeros(len(self._pairs), dtype=np.int64)
-        self._first = [[False] * num_items for _ in range(num_items)]
+        self._shown_first: list[int | None] = [None] * len(self._pairs)
+        self._lead = [0] * num_items
+        """How much more often an item was shown first than second."""
 
     def next_round(self, games: Sequence[Game]) -> list[Match]:
         if self._rounds_left <= 0 or self._left <= 0:
@@ -75,9 +77,14 @@ class Adaptive:
     def _pick(self, games: Sequence[Game]) -> list[int]:
         fit = fit_bradley_terry(count_wins(self._num_items, games), _PRIOR)
         goal = goal_contrasts(self._goal, fit.ratings)
-        if uncertainty(goal, fit.ratings, fit.covariance).max(initial=0.0) <= self._max_error:
+        if self._is_settled(uncertainty(goal, fit.ratings, fit.covariance)):
             return []
         return self._pick_one_by_one(goal, fit, math.ceil(self._left / self._rounds_left))
+
+    def _is_settled(self, doubts: Vector) -> bool:
+        """top: beyond the closest rival. Others: the expected share of signs that are right."""
+        doubt = doubts.max() if self._goal == "top" else doubts.mean()
+        return bool(doubt <= self._max_error)
 
     def _pick_one_by_one(self, goal: Matrix, fit: Fit, wanted: int) -> list[int]:
         picks: list[int] = []
@@ -96,13 +103,18 @@ class Adaptive:
         return picks
 
     def _match(self, pick: int) -> Match:
-        """The second time in the other order than the first time, which is drawn."""
+        """The second time in the other order; the first time whoever was first less often is."""
         a, b = self._pairs[pick]
-        if self._first[a][b] or self._first[b][a]:
-            swapped = self._first[a][b]
+        if self._shown_first[pick] is not None:
+            swapped = self._shown_first[pick] == a
+        elif self._lead[a] != self._lead[b]:
+            swapped = self._lead[a] > self._lead[b]
         else:
             swapped = bool(draw(self._seed, "order", a, b) & 1)
-        self._first[b if swapped else a][a if swapped else b] = True
+        first, second = (b, a) if swapped else (a, b)
+        self._shown_first[pick] = first
+        self._lead[first] += 1
+        self._lead[second] -= 1
         return Match(a, b, swapped)
 
 
