@@ -50,7 +50,7 @@ editable() {
 setup_main() {
   make_venv .venv
   install_torch .venv
-  mapfile -t names < <(editable shared services/rollout services/reward services/judge services/sandbox)
+  mapfile -t names < <(editable shared services/rollout services/reward "services/judge[claude]" services/sandbox)
   install .venv -e "./shared[local]" "${names[@]:2}" -e "./services/trainer[train]" \
     -r scripts/requirements-dev.txt
 }

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar, get_origin
 
 import pytest
 import typer
@@ -30,9 +30,19 @@ import plaudit_sandbox.cli
 import plaudit_sandbox.metrics
 import plaudit_trainer.cli
 from plaudit.config import ServiceSettings
+from plaudit.config.api_key import WithApiKey
 from plaudit.local.recipes import read_recipe
 from plaudit.queue import QueueOptions, queue_metrics
-from plaudit_judge.settings import JudgeSettings, JudgeSpec
+from plaudit_judge.judges.base import SpecBase
+from plaudit_judge.judges.claude import ClaudeSpec
+from plaudit_judge.judges.human import HumanSpec
+from plaudit_judge.judges.jury import JurySpec
+from plaudit_judge.judges.nemotron import NemotronSpec
+from plaudit_judge.judges.nemotron_genrm import NemotronGenrmSpec
+from plaudit_judge.judges.openai import OpenAISpec as OpenAIJudgeSpec
+from plaudit_judge.judges.reward_model import RewardModelSpec
+from plaudit_judge.judges.rule import RuleSpec
+from plaudit_judge.settings import JudgeSettings
 from plaudit_reward.embedding.spec import (
     EndpointSpec,
     HashedSpec,
@@ -66,7 +76,19 @@ METRICS: dict[str, ModuleType] = {
 SETTINGS: dict[str, tuple[Any, ...]] = {
     "rollout": (RolloutSettings,),
     "reward": (RewardSettings, HashedSpec, EndpointSpec, OpenAISpec, PolicySpec, SentenceSpec),
-    "judge": (JudgeSettings, JudgeSpec),
+    "judge": (
+        JudgeSettings,
+        SpecBase,
+        OpenAIJudgeSpec,
+        ClaudeSpec,
+        NemotronSpec,
+        NemotronGenrmSpec,
+        RewardModelSpec,
+        RuleSpec,
+        HumanSpec,
+        JurySpec,
+        WithApiKey,
+    ),
     "sandbox": (SandboxSettings,),
     "trainer": (TrainerSettings,),
     "every-service": (ServiceSettings,),
@@ -112,8 +134,8 @@ def test_the_queue_page_has_every_metric() -> None:
 @pytest.mark.parametrize("name", SETTINGS)
 def test_the_page_has_every_setting(name: str) -> None:
     for model in SETTINGS[name]:
-        for setting in vars(model)["__annotations__"]:
-            assert setting == "model_config" or f"`{setting}`" in page(name), setting
+        for setting, kind in vars(model)["__annotations__"].items():
+            assert get_origin(kind) is ClassVar or f"`{setting}`" in page(name), setting
 
 
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name != "plaudit"])

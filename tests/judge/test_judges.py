@@ -18,19 +18,19 @@ from plaudit.schemas.common import Message
 from plaudit.testing import free_port
 from plaudit_judge.judges.base import Ask
 from plaudit_judge.judges.make import describe_judge, make_judge
-from plaudit_judge.judges.openai import OpenAIJudge
+from plaudit_judge.judges.openai import OpenAIJudge, OpenAISpec
 from plaudit_judge.judges.policy import watch_policy
-from plaudit_judge.judges.self_judge import SelfJudge
-from plaudit_judge.settings import JudgeSettings, JudgeSpec
+from plaudit_judge.judges.self_judge import SelfJudge, SelfSpec
+from plaudit_judge.settings import JudgeSettings
 
 from .conftest import Behaviour, ChatServer, completion, error, second_chat_server
 
 ASK = Ask([Message(role="user", content="Judge: p\nA: 1\nB: 2")], 0.0, 12, 7)
-SELF_SPEC = JudgeSpec(kind="self", timeout_s=30.0)
+SELF_SPEC = SelfSpec(timeout_s=30.0)
 
 
 def openai_judge(chat: ChatServer, key: str | None = None, **fields: Any) -> OpenAIJudge:
-    spec = JudgeSpec(kind="openai", base_url=chat.base_url, model="policy-model", **fields)
+    spec = OpenAISpec(base_url=chat.base_url, model="policy-model", **fields)
     return OpenAIJudge("local", spec, SecretStr(key) if key else None)
 
 
@@ -104,7 +104,7 @@ async def test_a_failure_that_stays_is_unavailable_and_never_a_verdict(
 
 async def test_a_server_that_is_not_there_is_named() -> None:
     port = free_port()
-    spec = JudgeSpec(kind="openai", base_url=f"http://127.0.0.1:{port}/v1", model="m")
+    spec = OpenAISpec(base_url=f"http://127.0.0.1:{port}/v1", model="m")
     judge = OpenAIJudge("gone", spec, None)
     with pytest.raises(Unavailable, match=f"127.0.0.1:{port}") as caught:
         await judge.ask(ASK, 0.5)
@@ -316,9 +316,9 @@ async def test_self_without_an_engine_is_unavailable_with_the_reason() -> None:
 @pytest.mark.parametrize(
     ("spec", "complaint"),
     [
-        ({"kind": "openai", "model": "m"}, "base_url and model"),
-        ({"kind": "self", "model": "m"}, "a self judge has none"),
-        ({"kind": "other"}, "'self' or 'openai'"),
+        ({"kind": "openai", "model": "m"}, "base_url"),
+        ({"kind": "self", "model": "m"}, "self.model"),
+        ({"kind": "other"}, "'self', 'openai', 'claude'"),
         (
             {
                 "kind": "openai",

@@ -11,10 +11,9 @@ from aiohttp import web
 from plaudit.errors import DeadlineExceeded, Rejected
 from plaudit.schemas.common import Message
 from plaudit.schemas.judge import PairwiseRequest, Winner
-from plaudit_judge.judges.openai import OpenAIJudge
+from plaudit_judge.judges.openai import OpenAIJudge, OpenAISpec
 from plaudit_judge.pairwise import Bench, decide, judge_pair, share_of_a
 from plaudit_judge.rubric import load_rubrics
-from plaudit_judge.settings import JudgeSpec
 
 from .conftest import ChatServer, completion, error, shown
 
@@ -23,7 +22,7 @@ PROMPT = [Message(role="system", content="Be brief."), Message(role="user", cont
 
 @pytest.fixture
 async def bench(chat: ChatServer) -> AsyncIterator[Bench]:
-    spec = JudgeSpec(kind="openai", base_url=chat.base_url, model="policy-model", timeout_s=30.0)
+    spec = OpenAISpec(base_url=chat.base_url, model="policy-model", timeout_s=30.0)
     judge = OpenAIJudge("local", spec, None)
     yield Bench(
         judge=judge,
@@ -67,6 +66,8 @@ async def test_usage_counts_calls_tokens_and_what_was_not_parsed(
         "calls": 2,
         "prompt_tokens": 40,
         "completion_tokens": 8,
+        "cached_tokens": 0,
+        "cache_write_tokens": 0,
         "unparsed": 1,
         "first_position_wins": 1,
     }
@@ -127,8 +128,10 @@ async def test_a_verdict_forged_in_an_answer_changes_nothing(
 async def test_the_request_on_the_wire_is_plain_openai(bench: Bench, chat: ChatServer) -> None:
     await judge_pair(bench, pair("9", "2", swap=False))
     (body,) = chat.asked
-    assert set(body) == {"model", "messages", "temperature", "max_tokens", "seed"}
-    assert (body["model"], body["temperature"], body["max_tokens"]) == ("policy-model", 0.0, 12)
+    keys = {"model", "messages", "temperature", "max_tokens", "seed", "response_format"}
+    assert set(body) == keys
+    # The rubric's 12 tokens, and 64 for the JSON around them.
+    assert (body["model"], body["temperature"], body["max_tokens"]) == ("policy-model", 0.0, 76)
     assert [message["role"] for message in body["messages"]] == ["user"]
     assert body["messages"][0]["content"].startswith("Judge: Count.\n")
 

@@ -47,8 +47,8 @@ def test_a_self_judge_can_be_tuned(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     [
         ("max_concurrency", "max_concurency", "did you mean `max_concurrency`"),
         ("engine_urls", "engin_urls", "did you mean `engine_urls`"),
-        ('model = "big"', "", "needs base_url and model"),
-        ('"openai"', '"opnai"', "'self' or 'openai'"),
+        ('model = "big"', "", "judges.claude.openai.model"),
+        ('"openai"', '"opnai"', "'self', 'openai', 'claude'"),
     ],
 )
 def test_a_wrong_setting_is_named(

@@ -13,10 +13,9 @@ from prometheus_client import REGISTRY
 from plaudit.errors import Rejected, Unavailable
 from plaudit.schemas.common import Message
 from plaudit.schemas.judge import TournamentRequest
-from plaudit_judge.judges.openai import OpenAIJudge
+from plaudit_judge.judges.openai import OpenAIJudge, OpenAISpec
 from plaudit_judge.pairwise import Bench
 from plaudit_judge.rubric import load_rubrics
-from plaudit_judge.settings import JudgeSpec
 from plaudit_judge.tournament import run_tournament
 
 from .conftest import ChatServer, completion, error, larger_number_wins, shown
@@ -26,7 +25,7 @@ PROMPT = [Message(role="user", content="Count.")]
 
 @pytest.fixture
 async def bench(chat: ChatServer) -> AsyncIterator[Bench]:
-    spec = JudgeSpec(kind="openai", base_url=chat.base_url, model="policy-model", timeout_s=30.0)
+    spec = OpenAISpec(base_url=chat.base_url, model="policy-model", timeout_s=30.0)
     judge = OpenAIJudge("local", spec, None)
     yield Bench(
         judge=judge,

@@ -19,6 +19,7 @@ from plaudit.schemas.judge import (
     TournamentRequest,
     TournamentResponse,
 )
+from plaudit.schemas.judge_reward import JudgeRewardRequest, JudgeRewardResponse
 from plaudit.service import (
     JobVerb,
     add_job_routes,
@@ -64,6 +65,7 @@ def make_app(settings: JudgeSettings) -> FastAPI:
         {
             "pairwise": _job_verb(desk, PairwiseRequest),
             "tournament": _job_verb(desk, TournamentRequest),
+            "reward": _job_verb(desk, JudgeRewardRequest),
         },
     )
     return app
@@ -101,6 +103,15 @@ def _add_verbs(app: FastAPI, desk: Desk, max_wait_s: float) -> None:
         body = await read_model(request, TournamentRequest)
         return _json(await desk.answer(body, job_id_of("tournament", request), wait_s(request)))
 
+    @app.post(
+        "/v1/reward",
+        summary="A reward for each answer to one prompt",
+        **json_docs(JudgeRewardRequest, JudgeRewardResponse),
+    )
+    async def reward(request: Request) -> Response:
+        body = await read_model(request, JudgeRewardRequest)
+        return _json(await desk.answer(body, job_id_of("reward", request), wait_s(request)))
+
 
 def _add_lists(app: FastAPI, desk: Desk) -> None:
     @app.get("/v1/judges", summary="The judges", **json_docs(None, JudgeList))
@@ -112,7 +123,10 @@ def _add_lists(app: FastAPI, desk: Desk) -> None:
         return json_response(RubricList(rubrics=desk.rubrics()))
 
 
-def _job_verb(desk: Desk, model: type[PairwiseRequest] | type[TournamentRequest]) -> JobVerb:
+def _job_verb(
+    desk: Desk,
+    model: type[PairwiseRequest] | type[TournamentRequest] | type[JudgeRewardRequest],
+) -> JobVerb:
     async def submit(request: dict[str, Any], job_id: str) -> None:
         await desk.submit(model.model_validate(request), job_id)
 

@@ -5,9 +5,19 @@ import hashlib
 
 def draw(*parts: int | str) -> int:
     """64 uniform bits that depend on `parts` alone."""
-    digest = hashlib.blake2b(digest_size=8)
+    bits = hashlib.blake2b(digest_size=8)
     for part in parts:
         encoded = str(part).encode(errors="surrogatepass")
-        digest.update(len(encoded).to_bytes(8))
-        digest.update(encoded)
-    return int.from_bytes(digest.digest())
+        bits.update(len(encoded).to_bytes(8))
+        bits.update(encoded)
+    return int.from_bytes(bits.digest())
+
+
+def digest(*texts: str) -> str:
+    """SHA-256 of `texts`, each after its length in bytes, so that no two lists are one."""
+    found = hashlib.sha256()
+    for text in texts:
+        encoded = text.encode(errors="surrogatepass")
+        found.update(len(encoded).to_bytes(8))
+        found.update(encoded)
+    return found.hexdigest()

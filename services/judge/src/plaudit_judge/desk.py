@@ -12,10 +12,12 @@ from plaudit.errors import Conflict, DeadlineExceeded, Rejected, Unavailable
 from plaudit.queue import Job, JobRecord, WorkQueue
 from plaudit.schemas.job import JobView
 from plaudit.schemas.judge import JudgeInfo, PairwiseRequest, RubricInfo
+from plaudit.schemas.judge_reward import JudgeRewardRequest
 from plaudit.telemetry import current_traceparent
 from plaudit_judge.jobs import Request, encode_job, failure_of
-from plaudit_judge.judges.make import describe_judge, missing_key
+from plaudit_judge.judges.make import describe_judge, missing_part
 from plaudit_judge.prompt import extract_prompt_text
+from plaudit_judge.rewarding import check_gives_rewards
 from plaudit_judge.rubric import Rubric, load_rubrics
 from plaudit_judge.settings import JudgeSettings, queue_name
 from plaudit_judge.together import together
@@ -32,7 +34,7 @@ class Desk:
         self._settings = settings
         self._redis = redis
         self._rubrics = load_rubrics(settings.rubric_dir)
-        self._missing = {name: missing_key(settings, name) for name in settings.judges}
+        self._missing = {name: missing_part(settings, name) for name in settings.judges}
         self.queues = {
             name: WorkQueue(redis, queue_name(name), settings.queue_options())
             for name in settings.judges
@@ -97,13 +99,18 @@ class Desk:
         if reason := self._missing[request.judge]:
             raise Rejected(
                 f"judge: {request.judge!r} is not available: {reason}",
-                fix="Give the judge service its key, or name another judge (GET /v1/judges).",
+                fix="Give the service what is missing, or name another judge (GET /v1/judges).",
             )
+        if isinstance(request, JudgeRewardRequest):
+            check_gives_rewards(self._settings, request.judge)
+            extract_prompt_text(request.prompt)
+            return
         _known("rubric", request.rubric, self._rubrics)
         rubric: Rubric = self._rubrics[request.rubric]
         if isinstance(request, PairwiseRequest):
             extract_prompt_text(request.prompt)
-            rubric.check_reference(request.reference)
+            if self._settings.judges[request.judge].reads_rubric:
+                rubric.check_reference(request.reference)
         else:
             check_tournament(request)
 

@@ -8,8 +8,9 @@ from plaudit import errors
 from plaudit.errors import PlauditError, Rejected, Unavailable
 from plaudit.schemas.common import Contract
 from plaudit.schemas.judge import PairwiseRequest, TournamentRequest
+from plaudit.schemas.judge_reward import JudgeRewardRequest
 
-Request = PairwiseRequest | TournamentRequest
+Request = PairwiseRequest | TournamentRequest | JudgeRewardRequest
 _MAX_MESSAGE_CHARS = 1500
 """Well under what a queue keeps of an error, so that it stays readable JSON."""
 _KINDS: dict[str, type[PlauditError]] = {
@@ -34,16 +35,24 @@ class TournamentJob(Contract):
     request: TournamentRequest
 
 
-JudgeJob = Annotated[PairwiseJob | TournamentJob, Field(discriminator="verb")]
-_JOB: TypeAdapter[PairwiseJob | TournamentJob] = TypeAdapter(JudgeJob)
+class RewardJob(Contract):
+    verb: Literal["reward"] = "reward"
+    request: JudgeRewardRequest
+
+
+JudgeJob = Annotated[PairwiseJob | TournamentJob | RewardJob, Field(discriminator="verb")]
+_JOB: TypeAdapter[PairwiseJob | TournamentJob | RewardJob] = TypeAdapter(JudgeJob)
 
 
 def encode_job(request: Request) -> bytes:
-    job: PairwiseJob | TournamentJob
-    if isinstance(request, PairwiseRequest):
-        job = PairwiseJob(request=request)
-    else:
-        job = TournamentJob(request=request)
+    job: PairwiseJob | TournamentJob | RewardJob
+    match request:
+        case PairwiseRequest():
+            job = PairwiseJob(request=request)
+        case TournamentRequest():
+            job = TournamentJob(request=request)
+        case JudgeRewardRequest():
+            job = RewardJob(request=request)
     return job.model_dump_json().encode()
 
 

@@ -15,7 +15,7 @@ CALL_SECONDS = histogram(
 )
 TOKENS = counter(
     "plaudit_judge_tokens_total",
-    "Tokens read (prompt) and written (completion).",
+    "Tokens read (prompt; cached: those from the endpoint's cache) and written (completion).",
     ("judge", "kind"),
 )
 VERDICTS = counter(
@@ -49,6 +49,7 @@ def count_reply(judge: str, reply: Reply, seconds: float) -> None:
     CALLS.labels(judge, "ok").inc()
     CALL_SECONDS.labels(judge).observe(seconds)
     TOKENS.labels(judge, "prompt").inc(reply.prompt_tokens)
+    TOKENS.labels(judge, "cached").inc(reply.cached_tokens)
     TOKENS.labels(judge, "completion").inc(reply.completion_tokens)
 
 

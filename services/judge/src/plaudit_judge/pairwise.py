@@ -11,14 +11,11 @@ from plaudit.errors import DeadlineExceeded
 from plaudit.schemas.judge import PairwiseRequest, PairwiseResponse, Usage, Vote, Winner
 from plaudit_judge import metrics
 from plaudit_judge.chance import draw
-from plaudit_judge.judges.base import Ask, Judge
-from plaudit_judge.parse import Seat, parse_winner
+from plaudit_judge.judges.base import Case, Judge, Opinion
+from plaudit_judge.parse import Seat
 from plaudit_judge.prompt import extract_prompt_text
 from plaudit_judge.rubric import Rubric
 from plaudit_judge.together import together
-
-_SEED_BITS = 31
-"""What every endpoint accepts as a sampling seed."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +53,10 @@ async def judge_pair(
         metrics.IDENTICAL_PAIRS.labels(bench.judge.name).inc()
         return PairwiseResponse(winner="tie", p_a=0.5, votes=[], usage=Usage())
     orders = _orders(request) if swapped is None else [swapped]
-    polls = (
-        partial(_poll, bench, request, order, n) for order in orders for n in range(request.votes)
-    )
+    num_votes = request.votes
+    if bench.judge.is_symmetric:
+        orders, num_votes = orders[:1], 1
+    polls = (partial(_poll, bench, request, order, n) for order in orders for n in range(num_votes))
     answers = await together(polls, bench.max_tasks)
     votes = [vote for vote, _ in answers]
     by_order = [[v.winner for v in votes if v.swapped == order] for order in orders]
@@ -82,32 +80,51 @@ async def _poll(
     bench: Bench, request: PairwiseRequest, swapped: bool, number: int
 ) -> tuple[Vote, Usage]:
     """One call of the judge."""
-    async with bench.slots:
-        reply = await bench.judge.ask(_ask(bench, request, swapped, number), bench.time_left_s())
-    seat = parse_winner(reply.text)
-    metrics.count_verdict(bench.judge.name, seat)
-    vote = Vote(
-        winner=seat_to_winner(seat, swapped),
-        swapped=swapped,
-        text=reply.text,
-        policy_version=reply.policy_version,
+    first, second = (request.b, request.a) if swapped else (request.a, request.b)
+    case = Case(
+        request.prompt, first, second, request.reference, bench.rubric, request.seed, number
     )
-    return vote, Usage(
-        calls=1,
+    async with bench.slots:
+        opinion = await bench.judge.compare(case, bench.time_left_s())
+    return _vote(opinion, swapped), _usage(opinion)
+
+
+def _vote(opinion: Opinion, swapped: bool) -> Vote:
+    panel = [
+        one.model_copy(update={"winner": swap_winner(one.winner) if swapped else one.winner})
+        for one in opinion.panel
+    ]
+    return Vote(
+        winner=seat_to_winner(opinion.seat, swapped),
+        swapped=swapped,
+        text=opinion.reply.text,
+        policy_version=opinion.reply.policy_version,
+        disagreement=opinion.disagreement,
+        panel=panel,
+    )
+
+
+def _usage(opinion: Opinion) -> Usage:
+    reply = opinion.reply
+    return Usage(
+        calls=opinion.calls,
         prompt_tokens=reply.prompt_tokens,
         completion_tokens=reply.completion_tokens,
-        unparsed=int(seat is None),
-        first_position_wins=int(seat == "A"),
+        cached_tokens=reply.cached_tokens,
+        cache_write_tokens=reply.cache_write_tokens,
+        unparsed=int(opinion.seat is None),
+        first_position_wins=int(opinion.seat == "A"),
     )
 
 
-def _ask(bench: Bench, request: PairwiseRequest, swapped: bool, number: int) -> Ask:
-    rubric = bench.rubric
-    first, second = (request.b, request.a) if swapped else (request.a, request.b)
-    prompt = extract_prompt_text(request.prompt)
-    messages = rubric.render(prompt, first, second, request.reference)
-    seed = draw(request.seed, "vote", number, *(message.content for message in messages))
-    return Ask(messages, rubric.temperature, rubric.max_tokens, seed % 2**_SEED_BITS)
+def swap_winner(winner: Winner | None) -> Winner | None:
+    """The same verdict when a and b change names."""
+    match winner:
+        case "a":
+            return "b"
+        case "b":
+            return "a"
+    return winner
 
 
 def seat_to_winner(seat: Seat | None, swapped: bool) -> Winner | None:

@@ -1,11 +1,13 @@
 """Read the verdict out of a judge's reply. Only the judge's own text is ever passed in here."""
 
+import json
 import re
 from typing import Literal
 
 Seat = Literal["A", "B", "tie"]
 """A is the answer that was shown first."""
 
+_JSON_FENCE = re.compile(r"^\s*```(?:json)?|```\s*$")
 _MARKUP = re.compile(r"[*_`\"\[\]]")
 # A judge that restates its instructions ("Winner: response A or Winner: response B") has not
 # decided yet.
@@ -25,6 +27,26 @@ _FALLBACKS = (
     re.compile(r"\bresponse (a|b) wins\b"),
     re.compile(r"\bthe better response is response (a|b)\b"),
 )
+
+
+def read_verdict(text: str, *, structured: bool) -> Seat | None:
+    """The verdict of a reply in words, or in the JSON that the judge was held to.
+
+    JSON that was cut off has no verdict: what its reasons quote is none.
+    """
+    bare = _JSON_FENCE.sub("", text).strip()
+    if structured and bare.startswith("{"):
+        return _seat_of_json(bare)
+    return parse_winner(text)
+
+
+def _seat_of_json(text: str) -> Seat | None:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    verdict = found.get("verdict") if isinstance(found, dict) else None
+    return parse_winner(verdict) if isinstance(verdict, str) else None
 
 
 def parse_winner(text: str) -> Seat | None:

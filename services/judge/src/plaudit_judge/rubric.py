@@ -57,6 +57,9 @@ class Rubric(Contract):
             name=self.name, version=self.version, description=self.description, sha256=sha256
         )
 
+    def system_is_constant(self) -> bool:
+        return _PLACE.search(self.system) is None
+
     def check_reference(self, reference: str | None) -> None:
         """Raises Rejected: a reference is given that this rubric has no place for."""
         if reference is not None and not self.reference:

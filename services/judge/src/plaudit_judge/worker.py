@@ -9,14 +9,20 @@ from collections.abc import Mapping
 from plaudit.errors import DeadlineExceeded, PlauditError, Rejected
 from plaudit.queue import FailJob, Lease, Worker, WorkQueue
 from plaudit.schemas.judge import PairwiseRequest, PairwiseResponse, TournamentResponse
+from plaudit.schemas.judge_reward import JudgeRewardRequest, JudgeRewardResponse
 from plaudit.service.redis import connect
+from plaudit.telemetry import get_logger
 from plaudit_judge.jobs import Failure, Request, decode_job
 from plaudit_judge.judges.base import Judge
 from plaudit_judge.judges.make import make_judge
 from plaudit_judge.pairwise import Bench, judge_pair
+from plaudit_judge.rewarding import give_rewards
 from plaudit_judge.rubric import Rubric, load_rubrics
 from plaudit_judge.settings import JudgeSettings, queue_name
 from plaudit_judge.tournament import run_tournament
+
+log = get_logger(__name__)
+Response = PairwiseResponse | TournamentResponse | JudgeRewardResponse
 
 
 class Clerk:
@@ -43,7 +49,7 @@ class Clerk:
             raise FailJob(Failure.of(error).model_dump_json()) from error
         return response.model_dump_json().encode()
 
-    async def _judge_in_time(self, request: Request) -> PairwiseResponse | TournamentResponse:
+    async def _judge_in_time(self, request: Request) -> Response:
         try:
             async with asyncio.timeout(self._deadline_s):
                 return await self._decide(request)
@@ -53,7 +59,10 @@ class Clerk:
                 fix="Raise deadline_s of the judge service, or add workers or engines.",
             ) from None
 
-    async def _decide(self, request: Request) -> PairwiseResponse | TournamentResponse:
+    async def _decide(self, request: Request) -> Response:
+        if isinstance(request, JudgeRewardRequest):
+            async with self._slots:
+                return await give_rewards(self._judge, request, self._deadline_s)
         bench = Bench(
             judge=self._judge,
             rubric=self._rubric(request.rubric),
@@ -86,6 +95,7 @@ async def work(settings: JudgeSettings, name: str, stop: asyncio.Event) -> None:
         settings.deadline_s,
     )
     try:
+        await _warn_if_unavailable(judge)
         await Worker(
             queue,
             clerk.handle,
@@ -97,3 +107,10 @@ async def work(settings: JudgeSettings, name: str, stop: asyncio.Event) -> None:
         await judge.aclose()
         await queue.aclose()
         await redis.aclose()
+
+
+async def _warn_if_unavailable(judge: Judge) -> None:
+    """E.g. the endpoint lacks the model. It may get it yet, so the worker goes on."""
+    info = await judge.info()
+    if not info.available:
+        log.warning("judge_unavailable", judge=judge.name, reason=info.reason)

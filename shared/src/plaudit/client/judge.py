@@ -10,6 +10,7 @@ from plaudit.schemas.judge import (
     TournamentRequest,
     TournamentResponse,
 )
+from plaudit.schemas.judge_reward import JudgeRewardRequest, JudgeRewardResponse
 
 
 class JudgeClient(JobClient):
@@ -45,6 +46,22 @@ class JudgeClient(JobClient):
             timeout_s=timeout_s,
         )
 
+    async def reward(
+        self,
+        request: JudgeRewardRequest,
+        *,
+        idempotency_key: str | None = None,
+        timeout_s: float | None = None,
+    ) -> JudgeRewardResponse:
+        """Comparable only among the responses of one request."""
+        return await self.post(
+            "/v1/reward",
+            request,
+            JudgeRewardResponse,
+            idempotency_key=idempotency_key,
+            timeout_s=timeout_s,
+        )
+
     async def judges(self) -> JudgeList:
         return await self.get("/v1/judges", JudgeList)
 
@@ -58,6 +75,7 @@ class JudgeClient(JobClient):
 class SyncJudgeClient(SyncFace[JudgeClient]):
     pairwise = blocking(JudgeClient.pairwise)
     tournament = blocking(JudgeClient.tournament)
+    reward = blocking(JudgeClient.reward)
     judges = blocking(JudgeClient.judges)
     rubrics = blocking(JudgeClient.rubrics)
     submit_job = blocking(JudgeClient.submit_job)

@@ -17,9 +17,21 @@ class Usage(Contract):
     calls: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cached_tokens: int = 0
+    """The part of `prompt_tokens` that came from the endpoint's cache."""
+    cache_write_tokens: int = 0
+    """The part of `prompt_tokens` that was put into it."""
     unparsed: int = 0
     first_position_wins: int = 0
     """Verdicts won by the answer shown first: the judge's position bias."""
+
+
+class PanelVote(Contract):
+    """One member of a jury. Without a `winner`, `reason` says why it has no say."""
+
+    judge: str
+    winner: Winner | None
+    reason: str | None = None
 
 
 class Vote(Contract):
@@ -29,6 +41,9 @@ class Vote(Contract):
     swapped: bool
     text: str
     policy_version: int | None = None
+    disagreement: float | None = None
+    """Of a jury: the share of its parsed members that are not of the most frequent opinion."""
+    panel: list[PanelVote] = []
 
 
 class PairwiseRequest(Contract):

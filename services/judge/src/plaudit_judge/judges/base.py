@@ -1,10 +1,47 @@
-"""What every judge is: something that answers a conversation with text."""
+"""What every judge is: something that says which of two answers is better."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
 
-from plaudit.schemas.common import Message
-from plaudit.schemas.judge import JudgeInfo
+from pydantic import Field
+
+from plaudit.config.api_key import WithApiKey
+from plaudit.errors import ConfigError
+from plaudit.schemas.common import Contract, Message
+from plaudit.schemas.judge import JudgeInfo, PanelVote
+from plaudit_judge.parse import Seat
+from plaudit_judge.rubric import Rubric
+
+
+class SpecBase(Contract):
+    """What every table [judge.judges.NAME] has, besides `kind`."""
+
+    reads_rubric: ClassVar[bool] = True
+    gives_rewards: ClassVar[bool] = False
+    max_concurrency: int = Field(default=64, ge=1, le=4096)
+    """Calls at once, per worker process."""
+    timeout_s: float = Field(default=60.0, gt=0.0)
+    """Of one attempt; what takes longer is tried again."""
+
+    def model_name(self) -> str | None:
+        """As it is listed; None where there is none to be named."""
+        return None
+
+    def missing(self) -> str | None:
+        """Why such a judge cannot be asked on this machine, or None: key, package, file."""
+        return None
+
+
+class KeyedSpec(WithApiKey, SpecBase):
+    """Of a judge behind an endpoint that may want a key."""
+
+    def missing(self) -> str | None:
+        try:
+            self.read_api_key()
+        except ConfigError as error:
+            return str(error)
+        return None
 
 
 @dataclass(frozen=True)
@@ -15,6 +52,10 @@ class Ask:
     temperature: float
     max_tokens: int
     seed: int
+    schema: dict[str, Any] | None = None
+    """JSON schema of the reply, for endpoints that can hold the judge to one."""
+    system_is_constant: bool = False
+    """The system message is the same in all asks of this rubric, so that it can be cached."""
 
 
 @dataclass(frozen=True)
@@ -23,21 +64,84 @@ class Reply:
 
     text: str
     prompt_tokens: int = 0
+    """All that was read, cached or not."""
     completion_tokens: int = 0
     policy_version: int | None = None
+    cached_tokens: int = 0
+    """The part of `prompt_tokens` that came from the endpoint's cache."""
+    cache_write_tokens: int = 0
+    """The part of `prompt_tokens` that was put into it."""
+    structured: bool = False
+    """The endpoint was held to the ask's schema."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """Two answers in the order in which they are shown."""
+
+    prompt: list[Message]
+    first: str
+    second: str
+    reference: str | None
+    rubric: Rubric
+    seed: int
+    number: int = 0
+    """Of the vote: more votes on the same case are other draws."""
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What one judge says of one case. `seat` is None when it says nothing that can be read."""
+
+    seat: Seat | None
+    reply: Reply
+    calls: int = 1
+    rewards: tuple[float, float] | None = None
+    """Of the first and the second answer, where that is what the verdict comes from."""
+    disagreement: float | None = None
+    panel: list[PanelVote] = field(default_factory=list)
+    """Of a jury: its members, seen from the first answer."""
 
 
 class Judge(Protocol):
     @property
     def name(self) -> str: ...
 
-    async def ask(self, ask: Ask, timeout_s: float) -> Reply:
+    @property
+    def is_symmetric(self) -> bool:
+        """The verdict depends neither on the order nor on chance: asking once is enough."""
+        ...
+
+    async def compare(self, case: Case, timeout_s: float) -> Opinion:
         """Tries again within `timeout_s`.
 
-        Raises Rejected: this ask can never be answered; Unavailable: the judge did not answer.
+        Raises Rejected: this case can never be judged; Unavailable: the judge did not answer.
         """
         ...
 
     async def info(self) -> JudgeInfo: ...
 
     async def aclose(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Reward:
+    """Of one answer. `value` is None with the `reason` when there is none."""
+
+    value: float | None
+    reason: str | None = None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    calls: int = 1
+
+
+class Rewarder(Protocol):
+    """A judge that gives each answer a number. Comparable only among answers to one prompt."""
+
+    async def rewards(
+        self,
+        prompt: list[Message],
+        responses: Sequence[str],
+        reference: str | None,
+        timeout_s: float,
+    ) -> list[Reward]: ...

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -21,6 +22,17 @@ class ChatRequest(Contract):
     temperature: float
     max_tokens: int
     seed: int
+
+
+class ResponseFormat(Contract):
+    type: Literal["json_schema"] = "json_schema"
+    json_schema: dict[str, Any]
+
+
+class StructuredChatRequest(ChatRequest):
+    """OpenAI's and vLLM's structured output."""
+
+    response_format: ResponseFormat
 
 
 class SaltedChatRequest(ChatRequest):
@@ -44,9 +56,18 @@ class ChatChoice(_Answer):
     message: ChatMessage
 
 
+class PromptTokensDetails(_Answer):
+    cached_tokens: int | None = Field(default=None, ge=0)
+
+
 class ChatUsage(_Answer):
     prompt_tokens: int = Field(default=0, ge=0)
     completion_tokens: int = Field(default=0, ge=0)
+    prompt_tokens_details: PromptTokensDetails | None = None
+
+    def cached_tokens(self) -> int:
+        details = self.prompt_tokens_details
+        return (details.cached_tokens or 0) if details else 0
 
 
 class ChatAnswer(_Answer):
@@ -87,6 +108,10 @@ class ChatEndpoint(HttpClient):
             max_tokens=ask.max_tokens,
             seed=ask.seed,
         )
+        if ask.schema is not None:
+            verdict = {"name": "verdict", "strict": True, "schema": ask.schema}
+            wanted = ResponseFormat(json_schema=verdict)
+            request = StructuredChatRequest(**dict(request), response_format=wanted)
         if cache_salt is not None:
             request = SaltedChatRequest(**dict(request), cache_salt=cache_salt)
         with _advice():
@@ -96,15 +121,22 @@ class ChatEndpoint(HttpClient):
             text=(answer.choices[0].message.content or "")[-MAX_REPLY_CHARS:],
             prompt_tokens=usage.prompt_tokens,
             completion_tokens=usage.completion_tokens,
+            cached_tokens=usage.cached_tokens(),
+            structured=ask.schema is not None,
         )
 
     async def first_model(self, timeout_s: float) -> str:
         """The model that the endpoint serves. Raises Unavailable when it serves none."""
-        with _advice():
-            models = await self.get("/models", ModelList, timeout_s=timeout_s)
-        if not models.data:
+        models = await self.models(timeout_s)
+        if not models:
             raise Unavailable(f"{self.peer} serves no model.")
-        return models.data[0].id
+        return models[0]
+
+    async def models(self, timeout_s: float) -> list[str]:
+        """The ids of all models that the endpoint serves."""
+        with _advice():
+            found = await self.get("/models", ModelList, timeout_s=timeout_s)
+        return [model.id for model in found.data]
 
 
 @contextmanager

@@ -4,41 +4,71 @@ from plaudit.client import ClientOptions
 from plaudit.errors import ConfigError
 from plaudit.schemas.judge import JudgeInfo
 from plaudit_judge.judges.base import Judge
-from plaudit_judge.judges.openai import OpenAIJudge
+from plaudit_judge.judges.claude import ClaudeJudge, ClaudeSpec
+from plaudit_judge.judges.human import HumanJudge, HumanSpec
+from plaudit_judge.judges.jury import Jury, JurySpec
+from plaudit_judge.judges.nemotron import NemotronJudge, NemotronSpec
+from plaudit_judge.judges.nemotron_genrm import NemotronGenrmJudge, NemotronGenrmSpec
+from plaudit_judge.judges.openai import OpenAIJudge, OpenAISpec
 from plaudit_judge.judges.policy import watch_policy
-from plaudit_judge.judges.self_judge import SelfJudge
+from plaudit_judge.judges.reward_model import RewardModelJudge, RewardModelSpec
+from plaudit_judge.judges.rule import RuleJudge, RuleSpec
+from plaudit_judge.judges.self_judge import SelfJudge, SelfSpec
 from plaudit_judge.settings import JudgeSettings
 
 
 def make_judge(settings: JudgeSettings, name: str) -> Judge:
-    """Opens no connection yet. Raises ConfigError: no such judge, or its key is missing."""
+    """Opens no connection yet. Raises ConfigError: no such judge, or a part of it is missing."""
     spec = settings.judges.get(name)
-    if spec is None:
-        raise ConfigError(
-            f"There is no judge {name!r}; there are {', '.join(sorted(settings.judges))}.",
-            fix=f"add a table [judge.judges.{name}] to plaudit.toml.",
-        )
-    if spec.kind == "openai":
-        return OpenAIJudge(name, spec, spec.read_api_key())
-    policy = watch_policy(settings.rollout_url, ClientOptions(api_key=settings.api_key))
-    return SelfJudge(name, spec, settings.engine_urls, policy)
+    options = ClientOptions(api_key=settings.api_key)
+    match spec:
+        case None:
+            raise ConfigError(
+                f"There is no judge {name!r}; there are {', '.join(sorted(settings.judges))}.",
+                fix=f"add a table [judge.judges.{name}] to plaudit.toml.",
+            )
+        case SelfSpec():
+            policy = watch_policy(settings.rollout_url, options)
+            return SelfJudge(name, spec, settings.engine_urls, policy)
+        case OpenAISpec():
+            return OpenAIJudge(name, spec, spec.read_api_key())
+        case ClaudeSpec():
+            return ClaudeJudge(name, spec, spec.read_api_key())
+        case NemotronSpec():
+            return NemotronJudge(name, spec, spec.read_api_key())
+        case NemotronGenrmSpec():
+            return NemotronGenrmJudge(name, spec, spec.read_api_key())
+        case RewardModelSpec():
+            return RewardModelJudge(name, spec, settings.reward_url, options)
+        case RuleSpec():
+            return RuleJudge(name, spec)
+        case HumanSpec():
+            return HumanJudge(name, spec)
+        case JurySpec():
+            return _make_jury(settings, name, spec)
 
 
-def missing_key(settings: JudgeSettings, name: str) -> str | None:
-    """Why a configured judge cannot be asked, or None."""
-    try:
-        settings.judges[name].read_api_key()
-    except ConfigError as error:
-        return error.message
-    return None
+def _make_jury(settings: JudgeSettings, name: str, spec: JurySpec) -> Jury:
+    if reason := missing_part(settings, name):
+        raise ConfigError(f"judge {name!r}: {reason}")
+    return Jury(name, spec, [make_judge(settings, member) for member in spec.judges])
+
+
+def missing_part(settings: JudgeSettings, name: str) -> str | None:
+    """Why a configured judge cannot be asked here (key, package, file), or None."""
+    spec = settings.judges[name]
+    if isinstance(spec, JurySpec):
+        reasons = [(member, missing_part(settings, member)) for member in spec.judges]
+        return next((f"its member {m!r}: {reason}" for m, reason in reasons if reason), None)
+    return spec.missing()
 
 
 async def describe_judge(settings: JudgeSettings, name: str) -> JudgeInfo:
-    """A judge without its key is listed, with the reason why it cannot be used."""
+    """A judge that lacks something is listed, with the reason why it cannot be used."""
     spec = settings.judges[name]
-    if reason := missing_key(settings, name):
+    if reason := missing_part(settings, name):
         return JudgeInfo(
-            name=name, kind=spec.kind, model=spec.model, available=False, reason=reason
+            name=name, kind=spec.kind, model=spec.model_name(), available=False, reason=reason
         )
     judge = make_judge(settings, name)
     try:

@@ -3,18 +3,25 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from plaudit.errors import NotFound, PlauditError, QueueFull, Rejected, Unavailable
 from plaudit.schemas.judge import JudgeInfo
-from plaudit_judge.judges.base import Ask, Reply
+from plaudit_judge.judges.base import Ask, Reply, SpecBase
 from plaudit_judge.judges.chat import ChatEndpoint
 from plaudit_judge.judges.policy import PolicyWatch
 from plaudit_judge.judges.retrying import ask_until
-from plaudit_judge.settings import JudgeSpec
+from plaudit_judge.judges.text_judge import TextJudge
 
 _REST_S = 2.0
 """How long an engine that failed is passed over while another one is there."""
 _DISCOVERY_TIMEOUT_S = 2.0
+
+
+class SelfSpec(SpecBase):
+    """It finds its model itself; its engines are `engine_urls`."""
+
+    kind: Literal["self"] = "self"
 
 
 @dataclass
@@ -35,11 +42,11 @@ class _Engine:
             self.rests_until_s = time.monotonic() + _REST_S
 
 
-class SelfJudge:
+class SelfJudge(TextJudge):
     """Round-robin over the engines that did not just fail."""
 
     def __init__(
-        self, name: str, spec: JudgeSpec, engine_urls: Sequence[str], policy: PolicyWatch
+        self, name: str, spec: SelfSpec, engine_urls: Sequence[str], policy: PolicyWatch
     ) -> None:
         self.name = name
         self._timeout_s = spec.timeout_s

@@ -1,0 +1,160 @@
+"""A judge behind Anthropic's Messages API, called through its own SDK (extra `claude`)."""
+
+import asyncio
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, SecretStr
+
+from plaudit.client.problems import error_of
+from plaudit.config.api_key import WithApiKey
+from plaudit.errors import ConfigError, Rejected, Unavailable
+from plaudit.schemas.judge import JudgeInfo
+from plaudit_judge.judges.base import Ask, KeyedSpec, Reply
+from plaudit_judge.judges.chat import MAX_REPLY_CHARS
+from plaudit_judge.judges.openai import Structured, is_about_structure, no_structure
+from plaudit_judge.judges.retrying import ask_until
+from plaudit_judge.judges.text_judge import TextJudge
+
+if TYPE_CHECKING:
+    from anthropic import AsyncAnthropic
+    from anthropic.types import Message
+
+_NO_PACKAGE = "the package `anthropic` is not installed. Fix: pip install 'plaudit-judge[claude]'"
+
+
+class ClaudeSpec(KeyedSpec):
+    kind: Literal["claude"] = "claude"
+    model: str = Field(min_length=1)
+    base_url: str = "https://api.anthropic.com"
+    structured: Structured = "auto"
+    """Hold the judge to a JSON schema. auto: until the endpoint says that it offers none."""
+
+    def read_api_key(self) -> SecretStr | None:
+        """Without a place of its own the key is where the SDK looks for it."""
+        if self.api_key_env is None and self.api_key_file is None:
+            return WithApiKey(api_key_env="ANTHROPIC_API_KEY").read_api_key()
+        return super().read_api_key()
+
+    def model_name(self) -> str | None:
+        return self.model
+
+    def missing(self) -> str | None:
+        if importlib.util.find_spec("anthropic") is None:
+            return _NO_PACKAGE
+        return super().missing()
+
+
+class ClaudeJudge(TextJudge):
+    """The SDK's own retries are off: `ask_until` is the one retry layer."""
+
+    def __init__(self, name: str, spec: ClaudeSpec, api_key: SecretStr | None) -> None:
+        """Raises ConfigError: the SDK is not installed."""
+        self.name = name
+        self._spec = spec
+        self.offers_structure = spec.structured != "off"
+        self._peer = f"judge endpoint at {spec.base_url}"
+        self._client = _open(spec, api_key)
+
+    async def ask(self, ask: Ask, timeout_s: float) -> Reply:
+        return await ask_until(self.name, timeout_s, lambda: self._attempt(ask))
+
+    async def _attempt(self, ask: Ask) -> Reply:
+        structured = ask.schema is not None and self.offers_structure
+        try:
+            return await self._create(ask, structured)
+        except Rejected as error:
+            if not structured or not is_about_structure(error):
+                raise
+            if self._spec.structured == "on":
+                raise no_structure(self.name, error) from error
+        self.offers_structure = False
+        return await self._create(ask, structured=False)
+
+    async def _create(self, ask: Ask, structured: bool) -> Reply:
+        body = _body(ask, self._spec.model, structured)
+        with _our_errors(self._peer):
+            # why: the SDK's time limit is for each read, and a slow trickle never ends.
+            async with asyncio.timeout(self._spec.timeout_s):
+                message = await self._client.messages.create(**body)
+        return _reply(message, structured)
+
+    async def info(self) -> JudgeInfo:
+        """From the settings alone: a listing must not cost a call of a hosted endpoint."""
+        return JudgeInfo(name=self.name, kind="claude", model=self._spec.model, available=True)
+
+    async def aclose(self) -> None:
+        await self._client.close()
+
+
+def _open(spec: ClaudeSpec, api_key: SecretStr | None) -> "AsyncAnthropic":
+    try:
+        import anthropic
+    except ImportError as error:
+        raise ConfigError("the package `anthropic` is not installed.", fix=_NO_PACKAGE) from error
+    return anthropic.AsyncAnthropic(
+        api_key=api_key.get_secret_value() if api_key else "none",
+        base_url=spec.base_url,
+        max_retries=0,
+        timeout=spec.timeout_s,
+        # A body of another shape is an error here, not a crash where it is used.
+        _strict_response_validation=True,
+    )
+
+
+def _body(ask: Ask, model: str, structured: bool) -> dict[str, Any]:
+    """The API takes neither a temperature nor a seed any more; both are left to the model."""
+    system = "\n\n".join(m.content for m in ask.messages if m.role == "system")
+    body: dict[str, Any] = {
+        "model": model,
+        "max_tokens": ask.max_tokens,
+        "messages": [
+            {"role": m.role, "content": m.content} for m in ask.messages if m.role != "system"
+        ],
+    }
+    if system:
+        block: dict[str, Any] = {"type": "text", "text": system}
+        if ask.system_is_constant:
+            block["cache_control"] = {"type": "ephemeral"}
+        body["system"] = [block]
+    if structured:
+        body["output_config"] = {"format": {"type": "json_schema", "schema": ask.schema}}
+    return body
+
+
+def _reply(message: "Message", structured: bool) -> Reply:
+    """A refusal has no verdict, whatever text came before it."""
+    text = "".join(block.text for block in message.content if block.type == "text")
+    usage = message.usage
+    read, written = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
+    return Reply(
+        text="" if message.stop_reason == "refusal" else text[-MAX_REPLY_CHARS:],
+        prompt_tokens=usage.input_tokens + read + written,
+        completion_tokens=usage.output_tokens,
+        cached_tokens=read,
+        cache_write_tokens=written,
+        structured=structured,
+    )
+
+
+@contextmanager
+def _our_errors(peer: str) -> Iterator[None]:
+    """The SDK's errors in our words."""
+    import anthropic
+
+    try:
+        yield
+    except anthropic.APIStatusError as error:
+        response = error.response
+        raise error_of(peer, error.status_code, response.headers, response.content) from error
+    except anthropic.APIResponseValidationError as error:
+        raise Unavailable(f"{peer} answered something that is no message.") from error
+    except anthropic.APIConnectionError as error:
+        raise Unavailable(f"{peer}: {type(error).__name__}.") from error
+    except TimeoutError as error:
+        raise Unavailable(f"{peer} did not answer within timeout_s.") from error
+    except ValueError as error:
+        # json.JSONDecodeError: the SDK lets it through for a body that was cut off.
+        raise Unavailable(f"{peer} answered something that is not JSON.") from error

@@ -1,0 +1,51 @@
+"""Judges that give each answer a number: the higher one wins."""
+
+from collections.abc import Sequence
+
+from plaudit.schemas.common import Message
+from plaudit_judge import metrics
+from plaudit_judge.judges.base import Case, Opinion, Reply, Reward
+from plaudit_judge.parse import Seat
+
+
+class RewardJudge:
+    """Base of those judges: `rewards` is theirs. An answer without a reward has no verdict."""
+
+    name: str
+    is_symmetric = True
+    tie_margin = 0.0
+    """Rewards that differ by no more than this are a tie."""
+
+    async def rewards(
+        self,
+        prompt: list[Message],
+        responses: Sequence[str],
+        reference: str | None,
+        timeout_s: float,
+    ) -> list[Reward]:
+        raise NotImplementedError
+
+    async def compare(self, case: Case, timeout_s: float) -> Opinion:
+        both = await self.rewards(case.prompt, [case.first, case.second], case.reference, timeout_s)
+        seat = higher(both[0].value, both[1].value, self.tie_margin)
+        metrics.count_verdict(self.name, seat)
+        return Opinion(seat, _reply(both), calls=sum(one.calls for one in both))
+
+
+def higher(first: float | None, second: float | None, tie_margin: float) -> Seat | None:
+    if first is None or second is None:
+        return None
+    if abs(first - second) <= tie_margin:
+        return "tie"
+    return "A" if first > second else "B"
+
+
+def _reply(both: Sequence[Reward]) -> Reply:
+    texts = [
+        f"{one.value:.6g}" if one.value is not None else f"null ({one.reason})" for one in both
+    ]
+    return Reply(
+        text=f"rewards: {texts[0]}, {texts[1]}",
+        prompt_tokens=sum(one.prompt_tokens for one in both),
+        completion_tokens=sum(one.completion_tokens for one in both),
+    )

@@ -1,0 +1,40 @@
+"""A reward for each answer to one prompt, from the judges that give numbers."""
+
+from plaudit.errors import Rejected
+from plaudit.schemas.judge import Usage
+from plaudit.schemas.judge_reward import JudgeRewardRequest, JudgeRewardResponse
+from plaudit_judge.judges.base import Judge
+from plaudit_judge.judges.reward_judge import RewardJudge
+from plaudit_judge.settings import JudgeSettings
+
+
+def check_gives_rewards(settings: JudgeSettings, name: str) -> None:
+    """Raises Rejected: such a judge only compares."""
+    if settings.judges[name].gives_rewards:
+        return
+    able = sorted(judge for judge, spec in settings.judges.items() if spec.gives_rewards)
+    known = ", ".join(able) or "none is configured"
+    known = ", ".join(able) or "none is configured"
+    raise Rejected(
+        f"judge: {name!r} gives no rewards; those that do: {known}.",
+        fix="Name one of them, or ask POST /v1/tournament for ratings.",
+    )
+
+
+async def give_rewards(
+    judge: Judge, request: JudgeRewardRequest, timeout_s: float
+) -> JudgeRewardResponse:
+    """Raises Rejected: this judge only compares; Unavailable: it did not answer."""
+    if not isinstance(judge, RewardJudge):
+        raise Rejected(f"judge: {judge.name!r} gives no rewards.")
+    found = await judge.rewards(request.prompt, request.responses, request.reference, timeout_s)
+    return JudgeRewardResponse(
+        rewards=[one.value for one in found],
+        reasons=[one.reason if one.value is None else None for one in found],
+        usage=Usage(
+            calls=sum(one.calls for one in found),
+            prompt_tokens=sum(one.prompt_tokens for one in found),
+            completion_tokens=sum(one.completion_tokens for one in found),
+            unparsed=sum(one.value is None for one in found),
+        ),
+    )
