@@ -15,16 +15,22 @@ standard error is over the groups.
 
 import argparse
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
+from statistics import median
+from typing import get_args
 
 import numpy as np
 from docs_section import machine, write_section
 from numpy.typing import NDArray
 
+from plaudit.schemas.judge import Rating, TournamentRules
 from plaudit_judge.ratings.bradley_terry import count_wins, fit_bradley_terry
 from plaudit_judge.ratings.game import Game
+from plaudit_judge.ratings.position_weights import Verdict
+from plaudit_judge.ratings.rate import Judged, rate, reward
 from plaudit_judge.schedules.adaptive import Adaptive
 from plaudit_judge.schedules.pairs import all_pairs
 from plaudit_judge.schedules.schedule import Match
@@ -150,6 +156,28 @@ def measure(num_items: int, sharpness: float, insight: float, num_seeds: int) ->
     )
 
 
+def rating_times() -> str:
+    """Rating and reward of 16 answers from all pairs in both orders; the median of 300."""
+    chance = Random(0)
+    judged = []
+    for a, b in all_pairs(16):
+        wins = [float(chance.random() < 0.7) for _ in range(2)]
+        verdicts = (Verdict(a, b, wins[0]), Verdict(b, a, 1.0 - wins[1]))
+        judged.append(Judged(Game(a, b, sum(wins) / 2.0), verdicts))
+    names = get_args(Rating)
+    return "Rating 16 answers: " + ", ".join(f"{n} {_median_ms(n, judged):.2f} ms" for n in names)
+
+
+def _median_ms(rating: Rating, judged: list[Judged]) -> float:
+    rules = TournamentRules(rating=rating)
+    seconds = []
+    for _ in range(300):
+        started_s = time.perf_counter()
+        reward(rules, rate(rules, 16, judged, seed=0))
+        seconds.append(time.perf_counter() - started_s)
+    return 1e3 * median(seconds)
+
+
 HEADER = """\
 | G | sharpness | insight | pairs right | all_pairs, both orders | all_pairs, one order \
 | adaptive, half the calls | a quarter | lost by half | within 0.02 |
@@ -167,7 +195,8 @@ def main() -> None:
         for sharpness, insight in JUDGES:
             lines.append(measure(num_items, sharpness, insight, arguments.seeds))
             print(lines[-1], flush=True)
-    lines.append(f"\n{arguments.seeds} groups per row, {machine()}.")
+    lines.append(f"\n{rating_times()}. {arguments.seeds} groups per row, {machine()}.")
+    print(lines[-1])
     if arguments.write:
         write_section("tournaments", "\n".join(lines))
 

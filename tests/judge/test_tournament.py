@@ -233,6 +233,30 @@ async def test_every_schedule_ranks_a_clean_order(bench: Bench, chat: ChatServer
     assert calls == {"all_pairs": 28, "swiss": 12, "adaptive": 28}
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"schedule": "round_robin_sampled", "pair_ratio": 0.1},
+        {"schedule": "circular"},
+        {"schedule": "swiss"},
+        {"schedule": "adaptive"},
+        {"schedule": "anchor", "anchor_index": 0},
+    ],
+)
+async def test_the_smallest_groups_fit_every_schedule(bench: Bench, fields: dict[str, Any]) -> None:
+    assert (await run_tournament(bench, group("1", **fields))).rewards == [None]
+    two = await run_tournament(bench, group("1", "2", **fields))
+    assert two.rewards == [0.0, 3.0]
+    assert {(c.a, c.b) for c in two.comparisons} <= {(0, 1), (1, 0)}
+
+
+async def test_identical_answers_are_ties_in_every_rating(bench: Bench, chat: ChatServer) -> None:
+    for rating in ("elo", "bradley_terry", "bt_weighted", "win_rate"):
+        response = await run_tournament(bench, group("7", "7", "7", rating=rating))
+        assert response.rewards == [1.5] * 3
+    assert chat.asked == []
+
+
 async def test_circular_asks_as_many_pairs_as_there_are_responses(
     bench: Bench, chat: ChatServer
 ) -> None:

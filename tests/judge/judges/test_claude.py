@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from plaudit.errors import ConfigError, Rejected, Unavailable
 from plaudit.schemas.common import Message
@@ -105,6 +106,11 @@ async def test_a_reply_without_a_verdict_is_unparsed(
     assert len(server.asked) == 1
 
 
+def num_failed() -> float:
+    labels = {"judge": "claude", "outcome": "unavailable"}
+    return REGISTRY.get_sample_value("plaudit_judge_calls_total", labels) or 0.0
+
+
 FAILURES = {
     "429": answer(problem("rate_limit_error", "slow down"), 429, retry_after="1"),
     "529": answer(problem("overloaded_error", "Overloaded"), 529),
@@ -122,11 +128,13 @@ async def test_a_failure_that_passes_is_tried_again_by_our_one_retry_layer(
 ) -> None:
     async with wire_server(PATH, FAILURES[name], answer(message(B_WINS))) as server:
         judge = judge_at(server, monkeypatch, timeout_s=1.0)
+        failed = num_failed()
         started_s = time.monotonic()
         assert (await judge.compare(case(), 20.0)).seat == "B"
         took_s = time.monotonic() - started_s
         await judge.aclose()
     assert len(server.asked) == 2
+    assert num_failed() == failed + 1, "the SDK itself tried again"
     assert took_s >= 1.0 or name not in ("429", "slow stream")
 
 

@@ -116,6 +116,12 @@ async def test_a_jury_compares_and_reports_its_members(service: Processes) -> No
     assert ranked.rewards.index(max(r for r in ranked.rewards if r is not None)) == 2
 
 
+def test_a_worker_may_end_when_its_judge_lacks_something(service: Processes) -> None:
+    lacking = service.start("worker", "--judge", "people", "--if-available")
+    strict = service.start("worker", "--judge", "people")
+    assert (lacking.wait(60), strict.wait(60)) == (0, 2)
+
+
 async def test_a_judge_whose_file_is_missing_is_listed_and_the_service_starts(
     service: Processes,
 ) -> None:

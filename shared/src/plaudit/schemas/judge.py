@@ -96,7 +96,7 @@ class TournamentRules(Contract):
     goal: Goal = "order"
     """adaptive: what is to be settled. advantage_sign: who is above the mean of the group."""
     confidence: float = Field(default=0.95, gt=0.5, lt=1.0)
-    """adaptive: stops when everything that the goal asks is this probable."""
+    """adaptive: stops when this share of the order, or of the signs, is expected to be right."""
     max_comparisons: int | None = Field(default=None, ge=1, le=4032)
     """adaptive: null is C(G, 2), half the calls of all_pairs in both orders."""
     max_rounds: int = Field(default=5, ge=1, le=64)

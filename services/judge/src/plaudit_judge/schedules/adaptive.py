@@ -143,12 +143,13 @@ def uncertainty(goal: Matrix, ratings: Vector, covariance: Matrix) -> Vector:
 
 
 def information(pairs: Matrix, goal: Matrix, ratings: Vector, covariance: Matrix) -> Vector:
-    """How much each comparison would shrink the uncertainty about the goal, in expectation.
+    """The information that each comparison is expected to give about the signs of the goal.
 
     A comparison with win probability p has Fisher information w = p (1 - p). It lowers the variance
-    v of a contrast by r = cov^2 w / (1 + w u), u the variance of the pair's difference. Where the
-    posterior density of the contrast at 0 is high, its sign is in doubt: the sum over contrasts of
-    exp(-m^2 / 2v) r / v. Exact for small r up to a factor.
+    v of a contrast by r = cov^2 w / (1 + w u), u the variance of the pair's difference: r / 2v nats
+    about the contrast, to first order. Each contrast counts exp(-m^2 / 2v), the posterior density
+    at 0 beside its peak, since of one whose sign is settled nothing more need be known. The sum of
+    exp(-m^2 / 2v) r / v; a heuristic, judged by benchmarks/tournaments.py.
     """
     pair_covariance = pairs @ covariance
     pair_variances = np.einsum("pi,pi->p", pair_covariance, pairs)
