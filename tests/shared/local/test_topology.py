@@ -216,3 +216,12 @@ def test_the_learner_is_launched_as_the_recipe_says(
 def test_deepspeed_on_cpu_is_told_so() -> None:
     env = learner_env(LearnerRecipe(deepspeed="/z.json", num_threads=1), has_gpu=False)
     assert env == {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"}
+
+
+def test_every_configured_judge_has_a_worker_that_may_lack_its_key(installed: Path) -> None:
+    document = {"judge": {"judges": {"opus": {"kind": "claude", "model": "m"}}}}
+    topology = Topology(Environment({}, installed, document), ("judge",))
+    specs = {spec.name: spec for spec in topology.specs()}
+    assert [name for name in specs if name.startswith("judge-")] == ["judge-self", "judge-opus"]
+    assert specs["judge-opus"].argv[-3:] == ("--judge", "opus", "--if-available")
+    assert [specs[f"judge-{name}"].restart for name in ("self", "opus")] == ["always", "on_failure"]

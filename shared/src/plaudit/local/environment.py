@@ -81,6 +81,14 @@ class Environment:
         models = section.get("models", {}) if isinstance(section, dict) else {}
         return frozenset(models) if isinstance(models, dict) else frozenset()
 
+    @property
+    def judges(self) -> tuple[str, ...]:
+        """Names under [judge.judges] and `self`, which is there without being named."""
+        section = self.document.get("judge", {})
+        judges = section.get("judges", {}) if isinstance(section, dict) else {}
+        named = judges if isinstance(judges, dict) else {}
+        return ("self", *sorted(name for name in named if name != "self"))
+
     def command(self, service: str, *arguments: str) -> tuple[str, ...]:
         """How to run `plaudit-<service>`. Raises ConfigError when it is not installed."""
         script = _script(self.python, service)

@@ -151,10 +151,16 @@ class Topology:
         redis = self._with_redis()
         engines = tuple(f"engine-{i}" for i in range(self.num_replicas))
         needs = self._with_redis(*(engines if "rollout" in self.services else ()))
-        return [
-            self._service("judge", "api", depends_on=redis),
-            self._service("judge-self", "worker", "--judge", "self", depends_on=needs),
-        ]
+        workers = [self._judge_worker(name, needs) for name in self.environment.judges]
+        return [self._service("judge", "api", depends_on=redis), *workers]
+
+    def _judge_worker(self, name: str, needs: tuple[str, ...]) -> ProcessSpec:
+        """`self` lacks nothing. Another that lacks its key ends with 0, and is let be."""
+        arguments = ("worker", "--judge", name)
+        if name == "self":
+            return self._service(f"judge-{name}", *arguments, depends_on=needs)
+        spec = self._service(f"judge-{name}", *arguments, "--if-available", depends_on=needs)
+        return replace(spec, restart="on_failure")
 
     def _rollout(self) -> list[ProcessSpec]:
         specs = [self._service("rollout", "api", depends_on=self._with_redis())]
