@@ -1,5 +1,6 @@
 """Nemotron as NVIDIA's endpoint and a NIM serve it: rewards, and rankings."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -96,6 +97,18 @@ async def test_the_answer_is_the_assistants_turn_and_the_higher_reward_wins() ->
     assert [m["role"] for m in server.asked[0]["messages"]] == ["user", "assistant"]
     assert server.headers[0]["authorization"] == "Bearer nvapi-secret"
     assert len(server.asked) == 2, "each answer is asked about once"
+
+
+async def test_pairs_that_are_judged_at_once_ask_about_each_answer_once() -> None:
+    answers = ["a", "bb", "ccc", "dddd"]
+    async with wire_server(PATH, by_length()) as server:
+        judge = judge_at(server)
+        pairs = [case(a, b) for a in answers for b in answers if a != b]
+        opinions = await asyncio.gather(*(judge.compare(pair, 10.0) for pair in pairs))
+        await judge.aclose()
+    assert len(server.asked) == len(answers)
+    assert sum(opinion.calls for opinion in opinions) == len(answers)
+    assert {opinion.seat for opinion in opinions[:3]} == {"A"}
 
 
 async def test_rewards_within_the_margin_are_a_tie() -> None:

@@ -5,10 +5,12 @@ number, `reward:-12.3`, or a list of attributes, `helpfulness:1.26,correctness:.
 only among answers to one prompt. Sources: algorithms.md 3.4, rewards_and_judges.md 3.2.
 """
 
+import asyncio
 import math
 import re
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
@@ -79,6 +81,7 @@ class NemotronJudge(RewardJudge):
         self.tie_margin = spec.tie_margin
         self._endpoint = ChatEndpoint(spec.base_url, api_key, spec.max_concurrency)
         self._kept: OrderedDict[tuple[str, ...], Reward] = OrderedDict()
+        self._asking: dict[tuple[str, ...], asyncio.Task[Reward]] = {}
 
     async def rewards(
         self,
@@ -92,10 +95,26 @@ class NemotronJudge(RewardJudge):
         return await together(asked, self._spec.max_concurrency)
 
     async def _reward(self, prompt: list[Message], response: str, timeout_s: float) -> Reward:
+        """Single flight: the pairs of a tournament want the same rewards at the same time."""
         messages = [*prompt, Message(role="assistant", content=response)]
         key = tuple(part for m in messages for part in (m.role, m.content))
         if key in self._kept:
             return Reward(self._kept[key].value, calls=0)
+        if key in self._asking:
+            # What it cost is counted by who asked first.
+            shared = await asyncio.shield(self._asking[key])
+            return replace(shared, prompt_tokens=0, completion_tokens=0, calls=0)
+        task = asyncio.create_task(self._ask(key, messages, timeout_s))
+        self._asking[key] = task
+        task.add_done_callback(partial(self._asked, key))
+        return await asyncio.shield(task)
+
+    def _asked(self, key: tuple[str, ...], task: asyncio.Task[Reward]) -> None:
+        del self._asking[key]
+        if not task.cancelled():
+            task.exception()  # why: nobody may be waiting for it any more
+
+    async def _ask(self, key: tuple[str, ...], messages: list[Message], timeout_s: float) -> Reward:
         try:
             reply = await ask_until(self.name, timeout_s, lambda: self._attempt(messages))
         except Rejected as error:
@@ -129,6 +148,8 @@ class NemotronJudge(RewardJudge):
         return await describe_model(self.name, "nemotron", self._spec.model, self._endpoint)
 
     async def aclose(self) -> None:
+        for task in list(self._asking.values()):
+            task.cancel()
         await self._endpoint.aclose()
 
 
