@@ -3,10 +3,8 @@
 import asyncio
 import json
 import os
-import shutil
 import socket
 import sys
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import plaudit_sandbox
 from plaudit.errors import Unavailable
 from plaudit.telemetry import get_logger
 from plaudit_sandbox.settings import SandboxSettings
+from plaudit_sandbox.workspace import Workspace, remove_leftovers
 
 START_TIMEOUT_S = 15.0
 _MAX_HELLO_BYTES = 2**16
@@ -29,12 +28,12 @@ class Launcher:
     """One launcher process. `protections` are those in force for every run."""
 
     def __init__(
-        self, process: asyncio.subprocess.Process, control: socket.socket, directory: str
+        self, process: asyncio.subprocess.Process, control: socket.socket, workspace: Workspace
     ) -> None:
         self.process = process
         self.protections: tuple[str, ...] = ()
         self._control = control
-        self._directory = directory
+        self._workspace = workspace
 
     @classmethod
     async def start(cls, settings: SandboxSettings, readable: Iterable[str]) -> "Launcher":
@@ -43,10 +42,11 @@ class Launcher:
         `readable`: directories of toolchains, which programs may read.
         """
         control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        directory = tempfile.mkdtemp(prefix="plaudit-sandbox-")
+        await asyncio.to_thread(remove_leftovers)
+        workspace = Workspace()
         options = {
             "control": theirs.fileno(),
-            "directory": directory,
+            "directory": workspace.path,
             "uid": settings.run_uid,
             "disk_bytes": settings.disk_bytes,
             "max_processes": settings.max_processes,
@@ -67,7 +67,7 @@ class Launcher:
                 start_new_session=True,
             )
         control.setblocking(False)
-        launcher = cls(process, control, directory)
+        launcher = cls(process, control, workspace)
         launcher.protections = await launcher._hello()
         log.info("launcher_started", pid=process.pid, protections=launcher.protections)
         return launcher
@@ -91,7 +91,7 @@ class Launcher:
         except TimeoutError:
             self.process.kill()
             await self.process.wait()
-        shutil.rmtree(self._directory, ignore_errors=True)
+        self._workspace.remove()
 
     async def _hello(self) -> tuple[str, ...]:
         loop = asyncio.get_running_loop()
