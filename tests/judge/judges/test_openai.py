@@ -90,6 +90,7 @@ async def test_structure_can_be_demanded_or_left_alone() -> None:
     async with wire_server(PATH, NO_STRUCTURE) as server:
         with pytest.raises(Unavailable, match="structured = 'on'"):
             await seats(judge_at(server, structured="on"))
+        assert len(server.asked) == 1
     async with wire_server(PATH, said("Winner: response B")) as server:
         assert await seats(judge_at(server, structured="off")) == ["B"]
         assert "response_format" not in server.asked[0]

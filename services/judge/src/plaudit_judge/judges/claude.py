@@ -69,7 +69,7 @@ class ClaudeJudge(TextJudge):
             if not structured or not is_about_structure(error):
                 raise
             if self._spec.structured == "on":
-                raise no_structure(self.name, error) from error
+                raise no_structure(error) from error
         self.offers_structure = False
         return await self._create(ask, structured=False)
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from plaudit.errors import NotFound, Rejected, Unauthorized, Unavailable
+from plaudit.errors import Conflict, NotFound, Rejected, Unauthorized
 from plaudit.schemas.judge import JudgeInfo
 from plaudit_judge.judges.base import Ask, KeyedSpec, Reply
 from plaudit_judge.judges.chat import ChatEndpoint
@@ -52,7 +52,7 @@ class OpenAIJudge(TextJudge):
             if not is_about_structure(error):
                 raise
             if self._structured == "on":
-                raise no_structure(self.name, error) from error
+                raise no_structure(error) from error
             self.offers_structure = False
             return await self._endpoint.chat(self._model, plain, self._timeout_s)
 
@@ -70,8 +70,8 @@ def is_about_structure(error: Rejected) -> bool:
     return any(word in text for word in _ABOUT_STRUCTURE)
 
 
-def no_structure(judge: str, error: Rejected) -> Unavailable:
-    return Unavailable(
-        f"judge {judge!r} has structured = 'on', and its endpoint refuses that: {error.message}",
-        fix="set structured = 'auto' or 'off'.",
+def no_structure(error: Rejected) -> Conflict:
+    """The operator's mistake: no other attempt mends it."""
+    return Conflict(
+        "its endpoint refuses structured = 'on' (set 'auto' or 'off' instead): " + error.message
     )
