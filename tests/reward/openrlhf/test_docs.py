@@ -4,7 +4,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from plaudit_reward.api_key import WithApiKey
+from plaudit.config.api_key import WithApiKey
 from plaudit_reward.openrlhf.spec import RemoteSpec
 from plaudit_reward.settings import RewardSettings
 

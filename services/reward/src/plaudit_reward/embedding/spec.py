@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from plaudit.config.api_key import WithApiKey
 from plaudit.schemas.common import Contract
-from plaudit_reward.api_key import WithApiKey
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,39}$"
 HASHED = "hashed"

@@ -10,8 +10,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from plaudit.config.api_key import WithApiKey
 from plaudit.schemas.common import Contract
-from plaudit_reward.api_key import WithApiKey
 from plaudit_reward.models.discriminator.template import GRAIL_TEXT, checked_template
 
 MODEL_NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,39}$"

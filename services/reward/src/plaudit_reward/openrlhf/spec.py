@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator, model_validator
 
 from plaudit.client.http import checked_url
-from plaudit_reward.api_key import WithApiKey
+from plaudit.config.api_key import WithApiKey
 
 REMOTE_NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,39}$"
 MAX_REMOTES = 64

@@ -14,7 +14,7 @@ from plaudit_reward.metrics import VERIFIER_KILLS
 from plaudit_reward.reward import Missing, Score
 from plaudit_reward.verifier.nursery import Nursery
 
-MAX_BATCH = 16
+MAX_BATCH = 32
 """Questions sent to a child in one go. Those behind a hostile one wait for its deadline."""
 MAX_ATTEMPTS = 2
 MAX_WALL = 5
@@ -28,7 +28,7 @@ class VerifierLimits:
     """CPU time for one answer; `MAX_WALL` times as long by the clock."""
     memory_bytes: int = 768 * 2**20
     """Resident, of one child."""
-    max_answers: int = 2000
+    max_answers: int = 20_000
     """A child is replaced after so many, since sympy's caches only grow."""
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from plaudit.config.api_key import WithApiKey
 from plaudit.errors import ConfigError
-from plaudit_reward.api_key import WithApiKey
 
 
 def test_a_peer_without_a_key_has_none() -> None:
