@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -120,11 +121,18 @@ def _is_of_a_run(pid: str, launcher: str) -> bool:
     try:
         stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         same = _command(pid) == _command(launcher)
-        inside = "/plaudit-sandbox-" in os.readlink(f"/proc/{pid}/cwd")
+        inside = _directory(launcher) in os.readlink(f"/proc/{pid}/cwd")
     except OSError:
         return False
     state, parent = stat[0], stat[1]
     return pid != launcher and state not in "ZX" and (same or inside or parent == launcher)
+
+
+def _directory(launcher: str) -> str:
+    """Its own: other services run at the same time."""
+    found = re.search(rb'"directory": "([^"]+)"', _command(launcher))
+    assert found is not None
+    return Path(found[1].decode()).name
 
 
 def _command(pid: str) -> bytes:

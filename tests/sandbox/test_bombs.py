@@ -114,6 +114,9 @@ async def test_a_gigabyte_of_output_costs_neither_memory_nor_time(sandbox: Any) 
 async def test_a_file_has_a_largest_size(sandbox: Any) -> None:
     code = "file = open('x', 'wb')\nwhile True: file.write(bytes(2**20))"
     result = await sandbox.run(code, wall_s=10)
+    if result.status == "killed":  # where the disk is watched, the watch may see it first
+        assert not await sandbox.has("private_tmp")
+        return
     assert result.status == "error"
     assert result.stderr.strip().endswith(("File too large", "No space left on device"))
 
