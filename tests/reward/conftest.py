@@ -5,9 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from plaudit.client import ClientOptions, RewardClient, SandboxClient
@@ -89,6 +93,20 @@ async def until_healthy(client: Any) -> None:
     async with asyncio.timeout(20):
         while not await client.healthy():
             await asyncio.sleep(0.05)
+
+
+def until_vllm_answers(
+    url: str, server: subprocess.Popen[bytes], log: Path, timeout_s: float
+) -> None:
+    deadline = time.monotonic() + timeout_s
+    while True:
+        tail = log.read_text(errors="replace")[-3000:]
+        assert server.poll() is None, f"vLLM ended: {tail}"
+        assert time.monotonic() < deadline, f"not ready: {tail}"
+        with suppress(httpx.HTTPError):
+            if httpx.get(url, timeout=2.0).status_code == 200:
+                return
+        time.sleep(0.2)
 
 
 class Process:

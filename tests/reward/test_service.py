@@ -1,14 +1,9 @@
 """API, workers and sandbox as processes that get killed."""
 
 import asyncio
-import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,31 +12,13 @@ import pytest
 from plaudit.errors import Rejected
 from plaudit.schemas.job import JobView
 from plaudit.schemas.reward import RewardSpec, ScoreRequest, ScoreResponse
-from plaudit.testing import free_port
+from plaudit.testing import descendants, free_port, frozen
 
 ADDS = [{"stdin": "1\n", "stdout": "2\n"}]
 PROGRAM = "```python\nprint(int(input()) + 1)\n```"
 SLOW = "```python\nimport time; time.sleep(1.5); print(int(input()) + 1)\n```"
 
 HANGS = "```python\nimport time; time.sleep(60)\n```"
-
-
-def descendants(pid: int) -> list[int]:
-    files = Path(f"/proc/{pid}/task").glob("*/children")
-    children = [int(child) for file in files for child in file.read_text().split()]
-    return [*children, *(one for child in children for one in descendants(child))]
-
-
-@asynccontextmanager
-async def frozen(pids: list[int]) -> AsyncIterator[None]:
-    assert pids
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
 
 
 def only(response: ScoreResponse) -> Any:
@@ -129,7 +106,7 @@ async def test_a_reward_that_hangs_costs_no_other_reward_of_its_own_pool(
     [worker] = await running.work("rules")
     await running.score(group(r"\boxed{\frac{6}{2}}", answer="3"), "accuracy")
     asked = group(r"\boxed{\frac{36}{2}}", tokens=[3], answer="18")
-    async with frozen(descendants(worker.pid)):
+    with frozen(descendants(worker.pid)):
         score = only(await running.score(asked, "accuracy", "format", key="k", timeout_s=5))
         assert (score.total, score.rewards) == (0.0, {"accuracy": None, "format": 0.0})
         assert "the pool 'rules' had not answered after" in score.errors["accuracy"]

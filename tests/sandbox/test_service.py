@@ -17,6 +17,7 @@ import pytest
 from plaudit.client import ClientOptions, SandboxClient
 from plaudit.errors import ConfigError, QueueFull, Unauthorized, Unavailable
 from plaudit.schemas.sandbox import Limits, RunRequest
+from plaudit.testing import descendants
 from plaudit_sandbox.protections import PROTECTIONS, TIERS, check_minimum, required, tier
 
 Process = Callable[..., AbstractContextManager[tuple[str, int]]]
@@ -187,13 +188,6 @@ async def test_text_that_cannot_be_encoded_is_no_server_error(sandbox: Any) -> N
 def children(pid: int) -> list[int]:
     text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
     return [int(word) for word in text.split()]
-
-
-def descendants(pid: int) -> list[int]:
-    found = children(pid)
-    for child in list(found):
-        found += descendants(child)
-    return found
 
 
 def alive(pid: int) -> bool:

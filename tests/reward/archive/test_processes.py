@@ -1,18 +1,14 @@
 """Worker processes that share an archive, while they and Redis are killed."""
 
 import asyncio
-import os
-import signal
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 from redis.asyncio import Redis
 
 from plaudit.schemas.reward import Answer, RewardGroup, RewardSpec, ScoreRequest, ScoreResponse
-from plaudit.testing import redis_process
+from plaudit.testing import descendants, frozen, redis_process
 from plaudit_reward.archive.entry import member_of
 
 KEY = "plaudit:reward:archive:default:hashed:1024"
@@ -79,7 +75,7 @@ async def test_a_worker_killed_between_appending_and_answering_doubles_nothing(
     rewards = [RewardSpec(name="completion_intrinsic")]
     request = ScoreRequest(groups=groups, rewards=rewards)
     async with Redis.from_url(redis_url) as redis:
-        with stopped(descendants(killed.pid)):
+        with frozen(descendants(killed.pid)):
             asking = asyncio.create_task(running.client.score(request, timeout_s=30))
             async with asyncio.timeout(10):
                 while await stored(redis) != members_of(groups[:1]):
@@ -88,24 +84,6 @@ async def test_a_worker_killed_between_appending_and_answering_doubles_nothing(
         running.worker("rules")
         assert is_complete(await asking)
         assert await stored(redis) == members_of(groups)
-
-
-def descendants(pid: int) -> list[int]:
-    files = Path(f"/proc/{pid}/task").glob("*/children")
-    children = [int(child) for file in files for child in file.read_text().split()]
-    return [*children, *(one for child in children for one in descendants(child))]
-
-
-@contextmanager
-def stopped(pids: list[int]) -> Iterator[None]:
-    assert pids
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
 
 
 async def test_workers_agree_about_what_had_to_go(service: Any, redis_url: str) -> None:

@@ -4,12 +4,10 @@ import importlib.util
 import json
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 
@@ -17,6 +15,7 @@ from plaudit.testing import free_port
 from plaudit_reward.embedding.embedder import directions
 from plaudit_reward.embedding.endpoint import policy_embedder
 from plaudit_reward.embedding.spec import PolicySpec
+from tests.reward.conftest import until_vllm_answers
 
 ROOT = Path(__file__).parents[3]
 PYTHON = ROOT / ".venv-rollout" / "bin" / "python"
@@ -63,25 +62,11 @@ def engine(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
             env=environment, stdout=file, stderr=file,
         )  # fmt: skip
     try:
-        wait_until_healthy(f"http://127.0.0.1:{port}/health", process, log)
+        until_vllm_answers(f"http://127.0.0.1:{port}/health", process, log, START_TIMEOUT_S)
         yield f"http://127.0.0.1:{port}/v1"
     finally:
         process.terminate()
         process.wait(30)
-
-
-def wait_until_healthy(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while True:
-        tail = log.read_text(errors="replace")[-2000:]
-        assert process.poll() is None, f"the engine ended: {tail}"
-        assert time.monotonic() < deadline, f"not ready: {tail}"
-        try:
-            if httpx.get(url, timeout=2.0).status_code == 200:
-                return
-        except httpx.HTTPError:
-            pass
-        time.sleep(0.2)
 
 
 @pytest.mark.vllm

@@ -4,7 +4,6 @@ import math
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 
 from plaudit.testing import free_port
 from plaudit_reward.models.spec import VllmSpec
+from tests.reward.conftest import until_vllm_answers
 
 PYTHON = Path(__file__).parents[3] / ".venv-rollout" / "bin" / "python"
 START_TIMEOUT_S = 240.0
@@ -55,24 +55,11 @@ def base_url(classifier: Path, tmp_path_factory) -> Iterator[str]:
             argv, env=environment, stdout=out, stderr=out, start_new_session=True
         )
     try:
-        wait_ready(f"http://127.0.0.1:{port}/health", server, log)
+        until_vllm_answers(f"http://127.0.0.1:{port}/health", server, log, START_TIMEOUT_S)
         yield f"http://127.0.0.1:{port}"
     finally:
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()
-
-
-def wait_ready(url: str, server: subprocess.Popen, log: Path) -> None:
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while True:
-        tail = log.read_text(errors="replace")[-3000:]
-        assert server.poll() is None, f"vLLM ended: {tail}"
-        assert time.monotonic() < deadline, f"not ready: {tail}"
-        try:
-            if httpx.get(url, timeout=2.0).status_code == 200:
-                return
-        except httpx.HTTPError:
-            time.sleep(0.2)
 
 
 def spec(base_url: str, **more: Any) -> VllmSpec:

@@ -1,12 +1,12 @@
 """Settings of the judge service: environment PLAUDIT_JUDGE_*, plaudit.toml [judge]."""
 
-import re
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from plaudit.config import ServiceSettings
+from plaudit.config.names import check_table_names
 from plaudit.queue import QueueOptions
 from plaudit_judge.judges.claude import ClaudeSpec
 from plaudit_judge.judges.human import HumanSpec
@@ -63,9 +63,7 @@ class JudgeSettings(ServiceSettings):
     @field_validator("judges", mode="after")
     @classmethod
     def names_are_usable(cls, value: dict[str, JudgeSpec]) -> dict[str, JudgeSpec]:
-        for name in value:
-            if not re.fullmatch(JUDGE_NAME_PATTERN, name):
-                raise ValueError(f"{name!r} must match {JUDGE_NAME_PATTERN}")
+        check_table_names(value, JUDGE_NAME_PATTERN)
         return {SELF: SelfSpec(), **value}
 
     @model_validator(mode="after")

@@ -7,8 +7,9 @@ import inspect
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeVar, get_type_hints
+from typing import Any, Literal, Protocol, Self, TypeVar, get_type_hints
 
+from plaudit.errors import PlauditError
 from plaudit.schemas.common import Contract
 from plaudit.schemas.reward import Answer, RewardGroup
 from plaudit.schemas.sandbox import RunRequest, RunResult
@@ -22,6 +23,11 @@ class Missing:
 
     reason: str
     retryable: bool = False
+
+    @classmethod
+    def of(cls, error: PlauditError) -> Self:
+        """What an error says, and whether it may pass."""
+        return cls(str(error), retryable=error.retryable)
 
 
 @dataclass(frozen=True, slots=True)

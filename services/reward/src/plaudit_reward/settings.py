@@ -1,18 +1,18 @@
 """Settings of the reward service, from PLAUDIT_REWARD_* or plaudit.toml [reward]."""
 
 import os
-import re
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
 from plaudit.config import ServiceSettings
+from plaudit.config.names import check_table_names
 from plaudit.queue import QueueOptions
 from plaudit.schemas.reward import RewardSpec
 from plaudit_reward.archive.limits import ArchiveLimits
 from plaudit_reward.embedding.spec import HASHED, NAME_PATTERN, EmbedderSpec, HashedSpec
-from plaudit_reward.models.spec import MAX_MODELS, ModelSpec, usable_names
+from plaudit_reward.models.spec import MAX_MODELS, MODEL_NAME_PATTERN, ModelSpec
 from plaudit_reward.openrlhf.spec import (
     MAX_REMOTES,
     REMOTE_NAME_PATTERN,
@@ -64,7 +64,8 @@ class RewardSettings(ServiceSettings):
     @field_validator("models", mode="after")
     @classmethod
     def models_are_usable(cls, value: dict[str, ModelSpec]) -> dict[str, ModelSpec]:
-        return usable_names(value)
+        check_table_names(value, MODEL_NAME_PATTERN)
+        return value
 
     embedders: dict[str, EmbedderSpec] = Field(default={}, max_length=16)
     """What intrinsic rewards embed texts with, by name; `hashed` is there without being named."""
@@ -102,9 +103,7 @@ class RewardSettings(ServiceSettings):
     @field_validator("remotes", mode="after")
     @classmethod
     def remotes_are_usable(cls, value: dict[str, RemoteSpec]) -> dict[str, RemoteSpec]:
-        for name in value:
-            if not re.fullmatch(REMOTE_NAME_PATTERN, name):
-                raise ValueError(f"{name!r} must match {REMOTE_NAME_PATTERN}")
+        check_table_names(value, REMOTE_NAME_PATTERN)
         return value
 
     @field_validator("openrlhf_rewards", mode="after")
@@ -126,9 +125,7 @@ class RewardSettings(ServiceSettings):
     @field_validator("embedders", mode="after")
     @classmethod
     def embedders_are_usable(cls, value: dict[str, EmbedderSpec]) -> dict[str, EmbedderSpec]:
-        for name in value:
-            if not re.fullmatch(NAME_PATTERN, name):
-                raise ValueError(f"{name!r} must match {NAME_PATTERN}")
+        check_table_names(value, NAME_PATTERN)
         return {HASHED: HashedSpec(), **value}
 
     def archive_limits(self) -> ArchiveLimits:

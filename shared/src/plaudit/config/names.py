@@ -1,6 +1,7 @@
 """Names of settings and what is wrong with them, in words a person can act on."""
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, get_args
 
@@ -90,3 +91,10 @@ def flatten(annotation: Any) -> list[Any]:
     for arg in get_args(annotation):
         found.extend(flatten(arg))
     return found
+
+
+def check_table_names(tables: Iterable[str], pattern: str) -> None:
+    """Of tables that users name. Raises ValueError for the first that does not match."""
+    for name in tables:
+        if not re.fullmatch(pattern, name):
+            raise ValueError(f"{name!r} must match {pattern}")

@@ -4,7 +4,6 @@ Requests name a model, never a path or an address: who can reach the API must no
 a worker load or call anything.
 """
 
-import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -169,10 +168,3 @@ ModelSpec = Annotated[
 ]
 LOCAL_KINDS = ("classifier", "value_head", "unit", "discriminator")
 """These need torch."""
-
-
-def usable_names(models: dict[str, ModelSpec]) -> dict[str, ModelSpec]:
-    for name in models:
-        if not re.fullmatch(MODEL_NAME_PATTERN, name):
-            raise ValueError(f"{name!r} must match {MODEL_NAME_PATTERN}")
-    return models

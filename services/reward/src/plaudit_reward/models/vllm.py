@@ -137,7 +137,7 @@ class VllmRewardModel:
             # why: a text that is too long, or that the template refuses, costs just its own value.
             return Missing(f"the reward model refused the text: {error.message}")
         except PlauditError as error:
-            return Missing(str(error), retryable=error.retryable)
+            return Missing.of(error)
         label = self._spec.label
         if label is None and len(values) != 1:
             return Missing(f"the reward model has {len(values)} labels; say which: label")

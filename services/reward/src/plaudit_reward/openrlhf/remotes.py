@@ -73,7 +73,7 @@ class Remote:
             try:
                 client, answer = await self._ask(batch)
             except PlauditError as error:
-                return [Missing(str(error), retryable=error.retryable)] * len(batch.query)
+                return [Missing.of(error)] * len(batch.query)
         values = answer.rewards if part == "rewards" else answer.scores
         if values is None or len(values) != len(batch.query):
             gave = "no" if values is None else str(len(values))

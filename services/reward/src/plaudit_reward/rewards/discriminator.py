@@ -43,8 +43,7 @@ async def discriminator(
     try:
         return await _scores(group, params, context.use(ModelPool))
     except PlauditError as error:
-        missing = Missing(str(error), retryable=error.retryable)
-        return [missing] * len(group.completions)
+        return [Missing.of(error)] * len(group.completions)
 
 
 async def _scores(

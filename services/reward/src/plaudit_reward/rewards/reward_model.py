@@ -39,8 +39,7 @@ async def reward_model(
     try:
         return await _scores(group, params, context.use(ModelPool))
     except PlauditError as error:
-        missing = Missing(str(error), retryable=error.retryable)
-        return [missing] * len(group.completions)
+        return [Missing.of(error)] * len(group.completions)
 
 
 async def _scores(

@@ -40,5 +40,4 @@ async def unit_reward_model(
         model = context.use(ModelPool).unit_reward_model(params.model)
         return await model.scores(group, params.spread, normalize=params.normalize)
     except PlauditError as error:
-        missing = Missing(str(error), retryable=error.retryable)
-        return [missing] * len(group.completions)
+        return [Missing.of(error)] * len(group.completions)
