@@ -30,18 +30,19 @@ exec sleep 600
 
 @pytest.fixture(scope="session")
 def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What there is to check of a model: its configuration and its tokenizer. No weights."""
-    from transformers import Qwen2Config
+    """A model so small that a learner started beside what a test is about has nothing to refuse."""
+    from transformers import Qwen2Config, Qwen2ForCausalLM
 
     path = tmp_path_factory.mktemp("model")
     tokenizer = make_tokenizer(["1+1? It is 2."], vocabulary_size=300)
     tokenizer.save_pretrained(path)
-    Qwen2Config(
+    config = Qwen2Config(
         vocab_size=300, hidden_size=32, intermediate_size=64, num_hidden_layers=1,
         num_attention_heads=1, num_key_value_heads=1, max_position_embeddings=2048,
         tie_word_embeddings=False, bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
-    ).save_pretrained(path)  # fmt: skip
+    )  # fmt: skip
+    Qwen2ForCausalLM(config).save_pretrained(path)
     return path
 
 
