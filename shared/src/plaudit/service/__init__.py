@@ -2,6 +2,7 @@
 
 from plaudit.service.app import create_app
 from plaudit.service.body import idempotency_key, json_docs, json_response, read_model
+from plaudit.service.caller import caller_of
 from plaudit.service.deadline import caller_deadline_s
 from plaudit.service.exit import guard
 from plaudit.service.health import Check
@@ -14,6 +15,7 @@ __all__ = [
     "JobVerb",
     "add_job_routes",
     "caller_deadline_s",
+    "caller_of",
     "create_app",
     "guard",
     "idempotency_key",
