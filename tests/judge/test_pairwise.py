@@ -1,8 +1,8 @@
 """One pair: orders, votes, ties, usage; asked over the real wire of a local chat server."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +11,9 @@ from aiohttp import web
 from plaudit.errors import DeadlineExceeded, Rejected
 from plaudit.schemas.common import Message
 from plaudit.schemas.judge import PairwiseRequest, Winner
+from plaudit_judge.calls import Calls
 from plaudit_judge.judges.openai import OpenAIJudge, OpenAISpec
+from plaudit_judge.origin import Origin
 from plaudit_judge.pairwise import Bench, decide, judge_pair, share_of_a
 from plaudit_judge.rubric import load_rubrics
 
@@ -25,10 +27,9 @@ async def bench(chat: ChatServer) -> AsyncIterator[Bench]:
     spec = OpenAISpec(base_url=chat.base_url, model="policy-model", timeout_s=30.0)
     judge = OpenAIJudge("local", spec, None)
     yield Bench(
-        judge=judge,
+        calls=Calls(judge, max_concurrency=64),
         rubric=load_rubrics()["demo"],
-        slots=asyncio.Semaphore(64),
-        max_tasks=64,
+        origin=Origin("pairwise"),
         deadline_s=time.monotonic() + 60.0,
     )
     await judge.aclose()
@@ -70,6 +71,9 @@ async def test_usage_counts_calls_tokens_and_what_was_not_parsed(
         "cache_write_tokens": 0,
         "unparsed": 1,
         "first_position_wins": 1,
+        "cache_hits": 0,
+        "cost_usd": 0.0,
+        "unpriced_calls": 0,
     }
 
 
@@ -148,7 +152,7 @@ async def test_no_more_calls_run_at_once_than_there_are_slots(
     bench: Bench, chat: ChatServer
 ) -> None:
     chat.delay_s = 0.02
-    narrow = Bench(bench.judge, bench.rubric, asyncio.Semaphore(3), 64, bench.deadline_s)
+    narrow = replace(bench, calls=Calls(bench.judge, max_concurrency=3))
     await judge_pair(narrow, pair("9", "2", votes=10))
     assert chat.max_running == 3
 
@@ -156,7 +160,7 @@ async def test_no_more_calls_run_at_once_than_there_are_slots(
 async def test_a_call_that_gets_its_slot_too_late_is_not_made(
     bench: Bench, chat: ChatServer
 ) -> None:
-    late = Bench(bench.judge, bench.rubric, bench.slots, 64, time.monotonic() - 1.0)
+    late = replace(bench, deadline_s=time.monotonic() - 1.0)
     with pytest.raises(DeadlineExceeded):
         await judge_pair(late, pair("9", "2"))
     assert chat.asked == []

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +14,9 @@ from prometheus_client import REGISTRY
 from plaudit.errors import Rejected, Unavailable
 from plaudit.schemas.common import Message
 from plaudit.schemas.judge import TournamentRequest
+from plaudit_judge.calls import Calls
 from plaudit_judge.judges.openai import OpenAIJudge, OpenAISpec
+from plaudit_judge.origin import Origin
 from plaudit_judge.pairwise import Bench
 from plaudit_judge.rubric import load_rubrics
 from plaudit_judge.tournament import run_tournament
@@ -28,10 +31,9 @@ async def bench(chat: ChatServer) -> AsyncIterator[Bench]:
     spec = OpenAISpec(base_url=chat.base_url, model="policy-model", timeout_s=30.0)
     judge = OpenAIJudge("local", spec, None)
     yield Bench(
-        judge=judge,
+        calls=Calls(judge, max_concurrency=64),
         rubric=load_rubrics()["demo"],
-        slots=asyncio.Semaphore(64),
-        max_tasks=64,
+        origin=Origin("tournament"),
         deadline_s=time.monotonic() + 60.0,
     )
     await judge.aclose()
@@ -144,7 +146,7 @@ async def test_a_judge_that_stays_down_fails_the_whole_tournament(
         return error(500) if "5" in shown(body) else larger_number_wins(body)
 
     chat.behave = down_for_five
-    hasty = Bench(bench.judge, bench.rubric, bench.slots, 64, time.monotonic() + 0.5)
+    hasty = replace(bench, deadline_s=time.monotonic() + 0.5)
     with pytest.raises(Unavailable):
         await run_tournament(hasty, group("9", "5", "1"))
 

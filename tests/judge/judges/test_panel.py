@@ -110,6 +110,7 @@ def test_disagreement_is_the_share_that_is_not_of_the_most_frequent_opinion() ->
 class Stated:
     """A member that says what it is told to, or raises it."""
 
+    reads_rubric = True
     is_symmetric = True
 
     def __init__(self, name: str, says: Seat | Exception | None) -> None:

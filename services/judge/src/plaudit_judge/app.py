@@ -11,19 +11,12 @@ from redis.exceptions import RedisError
 
 from plaudit.errors import Unavailable
 from plaudit.queue import queue_metrics_text
-from plaudit.schemas.judge import (
-    JudgeList,
-    PairwiseRequest,
-    PairwiseResponse,
-    RubricList,
-    TournamentRequest,
-    TournamentResponse,
-)
-from plaudit.schemas.judge_reward import JudgeRewardRequest, JudgeRewardResponse
+from plaudit.schemas.judge import JudgeList, RubricList
 from plaudit.service import (
     JobVerb,
     add_job_routes,
     caller_deadline_s,
+    caller_of,
     create_app,
     job_id_of,
     json_docs,
@@ -32,6 +25,7 @@ from plaudit.service import (
 )
 from plaudit.service.redis import connect
 from plaudit_judge.desk import Desk
+from plaudit_judge.jobs import VERBS, Verb
 from plaudit_judge.settings import JudgeSettings
 
 _MARGIN_S = 5.0
@@ -58,16 +52,10 @@ def make_app(settings: JudgeSettings) -> FastAPI:
         checks={"redis": redis_check(redis)},
         more_metrics=partial(queue_metrics_text, *desk.queues.values()),
     )
-    _add_verbs(app, desk, settings.deadline_s + _MARGIN_S)
+    for verb in VERBS:
+        _add_verb(app, desk, verb, settings.deadline_s + _MARGIN_S)
     _add_lists(app, desk)
-    add_job_routes(
-        app,
-        {
-            "pairwise": _job_verb(desk, PairwiseRequest),
-            "tournament": _job_verb(desk, TournamentRequest),
-            "reward": _job_verb(desk, JudgeRewardRequest),
-        },
-    )
+    add_job_routes(app, {verb.name: _job_verb(desk, verb) for verb in VERBS})
     return app
 
 
@@ -81,36 +69,20 @@ def redis_check(redis: Redis) -> Any:
     return check
 
 
-def _add_verbs(app: FastAPI, desk: Desk, max_wait_s: float) -> None:
-    def wait_s(request: Request) -> float:
-        return caller_deadline_s(request, max_wait_s, max_wait_s)
-
+def _add_verb(app: FastAPI, desk: Desk, verb: Verb, max_wait_s: float) -> None:
     @app.post(
-        "/v1/pairwise",
-        summary="Compare two answers",
-        **json_docs(PairwiseRequest, PairwiseResponse),
+        f"/v1/{verb.name}",
+        name=verb.name,
+        summary=verb.summary,
+        **json_docs(verb.request, verb.response),
     )
-    async def pairwise(request: Request) -> Response:
-        body = await read_model(request, PairwiseRequest)
-        return _json(await desk.answer(body, job_id_of("pairwise", request), wait_s(request)))
-
-    @app.post(
-        "/v1/tournament",
-        summary="Rank the answers of a group",
-        **json_docs(TournamentRequest, TournamentResponse),
-    )
-    async def tournament(request: Request) -> Response:
-        body = await read_model(request, TournamentRequest)
-        return _json(await desk.answer(body, job_id_of("tournament", request), wait_s(request)))
-
-    @app.post(
-        "/v1/reward",
-        summary="A reward for each answer to one prompt",
-        **json_docs(JudgeRewardRequest, JudgeRewardResponse),
-    )
-    async def reward(request: Request) -> Response:
-        body = await read_model(request, JudgeRewardRequest)
-        return _json(await desk.answer(body, job_id_of("reward", request), wait_s(request)))
+    async def answer(request: Request) -> Response:
+        body = await read_model(request, verb.request)
+        wait_s = caller_deadline_s(request, max_wait_s, max_wait_s)
+        answered = await desk.answer(
+            body, job_id_of(verb.name, request), wait_s, caller_of(request)
+        )
+        return Response(answered, media_type="application/json")
 
 
 def _add_lists(app: FastAPI, desk: Desk) -> None:
@@ -123,15 +95,8 @@ def _add_lists(app: FastAPI, desk: Desk) -> None:
         return json_response(RubricList(rubrics=desk.rubrics()))
 
 
-def _job_verb(
-    desk: Desk,
-    model: type[PairwiseRequest] | type[TournamentRequest] | type[JudgeRewardRequest],
-) -> JobVerb:
+def _job_verb(desk: Desk, verb: Verb) -> JobVerb:
     async def submit(request: dict[str, Any], job_id: str) -> None:
-        await desk.submit(model.model_validate(request), job_id)
+        await desk.submit(verb.request.model_validate(request), job_id, None)
 
-    return JobVerb(submit=submit, view=desk.view, wait=desk.wait, request_model=model)
-
-
-def _json(body: bytes) -> Response:
-    return Response(body, media_type="application/json")
+    return JobVerb(submit=submit, view=desk.view, wait=desk.wait, request_model=verb.request)

@@ -53,9 +53,11 @@ class Desk:
     def rubrics(self) -> list[RubricInfo]:
         return [self._rubrics[name].info() for name in sorted(self._rubrics)]
 
-    async def answer(self, request: Request, job_id: str, wait_s: float) -> bytes:
+    async def answer(
+        self, request: Request, job_id: str, wait_s: float, caller: str | None
+    ) -> bytes:
         """The response as JSON. Raises what the worker raised; DeadlineExceeded after `wait_s`."""
-        await self.submit(request, job_id)
+        await self.submit(request, job_id, caller)
         record = await self.queues[request.judge].wait(job_id, wait_s)
         if record is None:
             raise Unavailable(f"The job {job_id!r} is gone.", fix="Send the request again.")
@@ -69,10 +71,10 @@ class Desk:
             raise failure_of(record.error).error()
         return record.result
 
-    async def submit(self, request: Request, job_id: str) -> None:
+    async def submit(self, request: Request, job_id: str, caller: str | None) -> None:
         """Raises Rejected, Conflict (the job id stands for another request), QueueFull."""
         self._check(request)
-        payload = encode_job(request)
+        payload = encode_job(request, caller)
         await self._claim(job_id, request.judge, payload)
         queue = self.queues[request.judge]
         job = Job(job_id, payload, request.lane, current_traceparent())

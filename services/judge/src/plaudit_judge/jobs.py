@@ -1,16 +1,24 @@
 """What the API puts on a judge's queue, and what its worker answers."""
 
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from plaudit import errors
 from plaudit.errors import PlauditError, Rejected, Unavailable
 from plaudit.schemas.common import Contract
-from plaudit.schemas.judge import PairwiseRequest, TournamentRequest
-from plaudit.schemas.judge_reward import JudgeRewardRequest
+from plaudit.schemas.judge import (
+    PairwiseRequest,
+    PairwiseResponse,
+    TournamentRequest,
+    TournamentResponse,
+)
+from plaudit.schemas.judge_reward import JudgeRewardRequest, JudgeRewardResponse
+from plaudit_judge.origin import Origin
 
 Request = PairwiseRequest | TournamentRequest | JudgeRewardRequest
+Response = PairwiseResponse | TournamentResponse | JudgeRewardResponse
 _MAX_MESSAGE_CHARS = 1500
 """Well under what a queue keeps of an error, so that it stays readable JSON."""
 _KINDS: dict[str, type[PlauditError]] = {
@@ -25,46 +33,78 @@ _KINDS: dict[str, type[PlauditError]] = {
 }
 
 
-class PairwiseJob(Contract):
+class _Job(Contract):
+    caller: str | None = None
+    """The name of the API key that the request came with; None for a plain one, or none."""
+
+
+class PairwiseJob(_Job):
     verb: Literal["pairwise"] = "pairwise"
     request: PairwiseRequest
 
 
-class TournamentJob(Contract):
+class TournamentJob(_Job):
     verb: Literal["tournament"] = "tournament"
     request: TournamentRequest
 
 
-class RewardJob(Contract):
+class RewardJob(_Job):
     verb: Literal["reward"] = "reward"
     request: JudgeRewardRequest
 
 
-JudgeJob = Annotated[PairwiseJob | TournamentJob | RewardJob, Field(discriminator="verb")]
-_JOB: TypeAdapter[PairwiseJob | TournamentJob | RewardJob] = TypeAdapter(JudgeJob)
+JudgeJob = PairwiseJob | TournamentJob | RewardJob
+_ENCODER: TypeAdapter[Any] = TypeAdapter(Any)
+_JOB: TypeAdapter[JudgeJob] = TypeAdapter(Annotated[JudgeJob, Field(discriminator="verb")])
 
 
-def encode_job(request: Request) -> bytes:
-    job: PairwiseJob | TournamentJob | RewardJob
-    match request:
-        case PairwiseRequest():
-            job = PairwiseJob(request=request)
-        case TournamentRequest():
-            job = TournamentJob(request=request)
-        case JudgeRewardRequest():
-            job = RewardJob(request=request)
-    return job.model_dump_json().encode()
+@dataclass(frozen=True)
+class Verb:
+    """`POST /v1/<name>`, and a job of that name."""
+
+    name: str
+    summary: str
+    request: type[Request]
+    response: type[Response]
 
 
-def decode_job(payload: bytes) -> Request:
+VERBS = (
+    Verb("pairwise", "Compare two answers", PairwiseRequest, PairwiseResponse),
+    Verb(
+        "tournament",
+        "Rank the answers of a group",
+        TournamentRequest,
+        TournamentResponse,
+    ),
+    Verb(
+        "reward",
+        "A reward for each answer to one prompt",
+        JudgeRewardRequest,
+        JudgeRewardResponse,
+    ),
+)
+_NAMES = {verb.request: verb.name for verb in VERBS}
+
+
+def encode_job(request: Request, caller: str | None = None) -> bytes:
+    job = {"verb": _NAMES[type(request)], "caller": caller, "request": request}
+    return _ENCODER.dump_json(job)
+
+
+def decode_job(payload: bytes) -> JudgeJob:
     """Raises Rejected: the API and the worker do not run the same version."""
     try:
-        return _JOB.validate_json(payload).request
+        return _JOB.validate_json(payload)
     except ValidationError as error:
         raise Rejected(
             f"The queued request is not understood by this worker ({error.error_count()} errors).",
             fix="Run the same version of the judge API and its workers.",
         ) from None
+
+
+def origin_of(job: JudgeJob) -> Origin:
+    request = job.request
+    return Origin(job.verb, request.lane, request.run_id, job.caller)
 
 
 class Failure(Contract):

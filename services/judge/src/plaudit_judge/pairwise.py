@@ -1,6 +1,5 @@
 """Which of two answers is better: ask the judge, read its verdicts, count them."""
 
-import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -8,10 +7,19 @@ from dataclasses import dataclass
 from functools import partial
 
 from plaudit.errors import DeadlineExceeded
-from plaudit.schemas.judge import PairwiseRequest, PairwiseResponse, Usage, Vote, Winner
+from plaudit.schemas.judge import (
+    PairwiseRequest,
+    PairwiseResponse,
+    RubricStamp,
+    Usage,
+    Vote,
+    Winner,
+)
 from plaudit_judge import metrics
+from plaudit_judge.calls import Calls
 from plaudit_judge.chance import draw
 from plaudit_judge.judges.base import Case, Judge, Opinion
+from plaudit_judge.origin import Origin
 from plaudit_judge.parse import Seat
 from plaudit_judge.prompt import extract_prompt_text
 from plaudit_judge.rubric import Rubric
@@ -20,16 +28,20 @@ from plaudit_judge.together import together
 
 @dataclass(frozen=True)
 class Bench:
-    """A judge, the rubric it judges by, and the time there is for one request."""
+    """A judge, the rubric it judges by, whom for, and the time there is for one request."""
 
-    judge: Judge
+    calls: Calls
     rubric: Rubric
-    slots: asyncio.Semaphore
-    """Bounds the calls at once; shared by all requests to this judge."""
-    max_tasks: int
-    """Calls of one request that may wait for a slot at once."""
+    origin: Origin
     deadline_s: float
     """On the clock of time.monotonic."""
+
+    @property
+    def judge(self) -> Judge:
+        return self.calls.judge
+
+    def stamp(self) -> RubricStamp | None:
+        return self.rubric.stamp() if self.judge.reads_rubric else None
 
     def time_left_s(self) -> float:
         """Raises DeadlineExceeded when there is none."""
@@ -51,19 +63,22 @@ async def judge_pair(
     """
     if request.a == request.b:
         metrics.IDENTICAL_PAIRS.labels(bench.judge.name).inc()
-        return PairwiseResponse(winner="tie", p_a=0.5, votes=[], usage=Usage())
+        return PairwiseResponse(
+            winner="tie", p_a=0.5, votes=[], rubric=bench.stamp(), usage=Usage()
+        )
     orders = _orders(request) if swapped is None else [swapped]
     num_votes = request.votes
     if bench.judge.is_symmetric:
         orders, num_votes = orders[:1], 1
     polls = (partial(_poll, bench, request, order, n) for order in orders for n in range(num_votes))
-    answers = await together(polls, bench.max_tasks)
+    answers = await together(polls, bench.calls.max_concurrency)
     votes = [vote for vote, _ in answers]
     by_order = [[v.winner for v in votes if v.swapped == order] for order in orders]
     return PairwiseResponse(
         winner=decide(by_order),
         p_a=share_of_a(vote.winner for vote in votes),
         votes=votes,
+        rubric=bench.stamp(),
         usage=add_usage(usage for _, usage in answers),
     )
 
@@ -84,8 +99,7 @@ async def _poll(
     case = Case(
         request.prompt, first, second, request.reference, bench.rubric, request.seed, number
     )
-    async with bench.slots:
-        opinion = await bench.judge.compare(case, bench.time_left_s())
+    opinion = await bench.calls.compare(case, bench.origin, bench.time_left_s)
     return _vote(opinion, swapped), _usage(opinion)
 
 

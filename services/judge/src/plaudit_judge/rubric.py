@@ -16,13 +16,14 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 
 from pydantic import Field, ValidationError, model_validator
 
 from plaudit.errors import ConfigError, Rejected
 from plaudit.schemas.common import Contract, Message
-from plaudit.schemas.judge import RubricInfo
+from plaudit.schemas.judge import RubricInfo, RubricStamp
 from plaudit_judge.quoting import defuse, fence_for
 
 SHIPPED_DIR = Path(__file__).parent / "rubrics"
@@ -51,10 +52,17 @@ class Rubric(Contract):
             raise ValueError("user: the place {reference} is missing, but `reference` is given")
         return self
 
+    def stamp(self) -> RubricStamp:
+        return RubricStamp(name=self.name, version=self.version, sha256=self.sha256)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the whole content, so that an edited rubric is another one."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
     def info(self) -> RubricInfo:
-        sha256 = hashlib.sha256(self.model_dump_json().encode()).hexdigest()
         return RubricInfo(
-            name=self.name, version=self.version, description=self.description, sha256=sha256
+            name=self.name, version=self.version, description=self.description, sha256=self.sha256
         )
 
     def system_is_constant(self) -> bool:

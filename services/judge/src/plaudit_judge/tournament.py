@@ -53,6 +53,7 @@ async def run_tournament(bench: Bench, request: TournamentRequest) -> Tournament
             Comparison(a=match.a, b=match.b, winner=result.winner, p_a=result.p_a)
             for match, result in results
         ],
+        rubric=bench.stamp(),
         usage=add_usage(result.usage for _, result in results),
     )
 
@@ -67,7 +68,8 @@ async def _play(bench: Bench, request: TournamentRequest) -> list[tuple[Match, P
         if not matches:
             return results
         answers = await together(
-            (partial(_compare, bench, request, match) for match in matches), bench.max_tasks
+            (partial(_compare, bench, request, match) for match in matches),
+            bench.calls.max_concurrency,
         )
         results += zip(matches, answers, strict=True)
 

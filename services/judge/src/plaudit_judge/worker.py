@@ -8,11 +8,12 @@ from collections.abc import Mapping
 
 from plaudit.errors import DeadlineExceeded, PlauditError, Rejected
 from plaudit.queue import FailJob, Lease, Worker, WorkQueue
-from plaudit.schemas.judge import PairwiseRequest, PairwiseResponse, TournamentResponse
-from plaudit.schemas.judge_reward import JudgeRewardRequest, JudgeRewardResponse
+from plaudit.schemas.judge import PairwiseRequest
+from plaudit.schemas.judge_reward import JudgeRewardRequest
 from plaudit.service.redis import connect
 from plaudit.telemetry import get_logger
-from plaudit_judge.jobs import Failure, Request, decode_job
+from plaudit_judge.calls import Calls
+from plaudit_judge.jobs import Failure, JudgeJob, Response, decode_job, origin_of
 from plaudit_judge.judges.base import Judge
 from plaudit_judge.judges.make import make_judge
 from plaudit_judge.pairwise import Bench, judge_pair
@@ -22,7 +23,6 @@ from plaudit_judge.settings import JudgeSettings, queue_name
 from plaudit_judge.tournament import run_tournament
 
 log = get_logger(__name__)
-Response = PairwiseResponse | TournamentResponse | JudgeRewardResponse
 
 
 class Clerk:
@@ -30,15 +30,13 @@ class Clerk:
 
     def __init__(
         self,
-        judge: Judge,
+        calls: Calls,
         rubrics: Mapping[str, Rubric],
-        max_concurrency: int,
         deadline_s: float,
     ) -> None:
-        self._judge = judge
+        self._calls = calls
+        self._judge = calls.judge
         self._rubrics = rubrics
-        self._max_concurrency = max_concurrency
-        self._slots = asyncio.Semaphore(max_concurrency)
         self._deadline_s = deadline_s
 
     async def handle(self, lease: Lease) -> bytes:
@@ -49,25 +47,25 @@ class Clerk:
             raise FailJob(Failure.of(error).model_dump_json()) from error
         return response.model_dump_json().encode()
 
-    async def _judge_in_time(self, request: Request) -> Response:
+    async def _judge_in_time(self, job: JudgeJob) -> Response:
         try:
             async with asyncio.timeout(self._deadline_s):
-                return await self._decide(request)
+                return await self._decide(job)
         except TimeoutError:
             raise DeadlineExceeded(
                 f"judge {self._judge.name!r} was not done after deadline_s = {self._deadline_s:g}.",
                 fix="Raise deadline_s of the judge service, or add workers or engines.",
             ) from None
 
-    async def _decide(self, request: Request) -> Response:
+    async def _decide(self, job: JudgeJob) -> Response:
+        request = job.request
         if isinstance(request, JudgeRewardRequest):
-            async with self._slots:
+            async with self._calls.slot():
                 return await give_rewards(self._judge, request, self._deadline_s)
         bench = Bench(
-            judge=self._judge,
+            calls=self._calls,
             rubric=self._rubric(request.rubric),
-            slots=self._slots,
-            max_tasks=self._max_concurrency,
+            origin=origin_of(job),
             deadline_s=time.monotonic() + self._deadline_s,
         )
         if isinstance(request, PairwiseRequest):
@@ -88,12 +86,8 @@ async def work(settings: JudgeSettings, name: str, stop: asyncio.Event) -> None:
     judge = make_judge(settings, name)
     redis = connect(settings.redis_url)
     queue = WorkQueue(redis, queue_name(name), settings.queue_options())
-    clerk = Clerk(
-        judge,
-        load_rubrics(settings.rubric_dir),
-        settings.judges[name].max_concurrency,
-        settings.deadline_s,
-    )
+    calls = Calls(judge, settings.judges[name].max_concurrency)
+    clerk = Clerk(calls, load_rubrics(settings.rubric_dir), settings.deadline_s)
     try:
         await _warn_if_unavailable(judge)
         await Worker(

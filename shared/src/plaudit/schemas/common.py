@@ -1,11 +1,12 @@
 """The base of every contract: unknown keys are refused, values are immutable."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 Lane = Literal["train", "eval"]
 FinishReason = Literal["stop", "length", "abort"]
+RunId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 MAX_TEMPERATURE = 2.0
 """vLLM refuses more."""
 

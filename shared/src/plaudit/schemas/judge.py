@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from plaudit.schemas.common import Contract, Lane, Message
+from plaudit.schemas.common import Contract, Lane, Message, RunId
 
 Winner = Literal["a", "b", "tie"]
 Schedule = Literal["all_pairs", "round_robin_sampled", "circular", "swiss", "anchor", "adaptive"]
@@ -24,6 +24,30 @@ class Usage(Contract):
     unparsed: int = 0
     first_position_wins: int = 0
     """Verdicts won by the answer shown first: the judge's position bias."""
+    cache_hits: int = 0
+    """Verdicts that Plaudit remembered: no call, no tokens, no cost."""
+    cost_usd: float = 0.0
+    """Of the calls whose model has a price in the settings."""
+    unpriced_calls: int = 0
+    """Calls whose model has none: their cost is unknown, not 0."""
+
+
+class RubricStamp(Contract):
+    """Which text the judge judged by."""
+
+    name: str
+    version: int
+    sha256: str
+
+
+class JudgedRequest(Contract):
+    """What all requests to a judge have."""
+
+    prompt: list[Message]
+    judge: str = "self"
+    lane: Lane = "train"
+    run_id: RunId | None = None
+    """Verdicts are stored, and costs are counted, under this name."""
 
 
 class PanelVote(Contract):
@@ -46,18 +70,15 @@ class Vote(Contract):
     panel: list[PanelVote] = []
 
 
-class PairwiseRequest(Contract):
-    prompt: list[Message]
+class PairwiseRequest(JudgedRequest):
     a: str
     b: str
     reference: str | None = None
-    judge: str = "self"
     rubric: str = "sr_r1"
     swap: bool = True
     """Ask in both orders; disagreement is a tie. False: one order, drawn by `seed`."""
     votes: int = Field(default=1, ge=1, le=32)
     seed: int = 0
-    lane: Lane = "train"
 
 
 class PairwiseResponse(Contract):
@@ -65,6 +86,8 @@ class PairwiseResponse(Contract):
     p_a: float | None
     """Share of the parsed votes that a won, ties counting one half."""
     votes: list[Vote]
+    rubric: RubricStamp | None = None
+    """Null for a judge that reads none."""
     usage: Usage
 
 
@@ -135,10 +158,8 @@ class TournamentRules(Contract):
         return self
 
 
-class TournamentRequest(TournamentRules):
-    prompt: list[Message]
+class TournamentRequest(JudgedRequest, TournamentRules):
     responses: list[str] = Field(min_length=1, max_length=64)
-    judge: str = "self"
     rubric: str = "sr_r1"
     anchor: str | None = None
     """Schedule anchor: a baseline answer; its index in `comparisons` is the number of responses."""
@@ -147,7 +168,6 @@ class TournamentRequest(TournamentRules):
     bootstrap_resamples: int = Field(default=200, ge=10, le=1000)
     """Lane eval: draws of the comparisons that `intervals` come from."""
     seed: int = 0
-    lane: Lane = "train"
 
     @model_validator(mode="after")
     def anchor_belongs(self) -> Self:
@@ -184,6 +204,8 @@ class TournamentResponse(Contract):
     intervals: list[Interval | None] | None = None
     """95 % bootstrap intervals of the ratings in lane eval; null in lane train."""
     comparisons: list[Comparison]
+    rubric: RubricStamp | None = None
+    """Null for a judge that reads none."""
     usage: Usage
 
 

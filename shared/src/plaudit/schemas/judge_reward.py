@@ -4,18 +4,16 @@ from typing import Literal
 
 from pydantic import Field
 
-from plaudit.schemas.common import Contract, Lane, Message
-from plaudit.schemas.judge import Usage
+from plaudit.schemas.common import Contract
+from plaudit.schemas.judge import JudgedRequest, Usage
 
 
-class JudgeRewardRequest(Contract):
-    prompt: list[Message]
+class JudgeRewardRequest(JudgedRequest):
     responses: list[str] = Field(min_length=1, max_length=256)
     judge: str
     """One that gives rewards: of the kind nemotron, reward_model or rule."""
     reference: str | None = None
     """For judges that compare with one; others leave it aside."""
-    lane: Lane = "train"
 
 
 class JudgeRewardResponse(Contract):

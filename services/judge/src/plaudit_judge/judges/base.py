@@ -108,6 +108,9 @@ class Judge(Protocol):
     def name(self) -> str: ...
 
     @property
+    def reads_rubric(self) -> bool: ...
+
+    @property
     def is_symmetric(self) -> bool:
         """The verdict depends neither on the order nor on chance: asking once is enough."""
         ...

@@ -56,6 +56,7 @@ class HumanVerdict(Contract):
 
 
 class HumanJudge:
+    reads_rubric = False
     is_symmetric = True
 
     def __init__(self, name: str, spec: HumanSpec) -> None:

@@ -80,6 +80,7 @@ class Jury:
         self.name = name
         self._spec = spec
         self._members = members
+        self.reads_rubric = any(member.reads_rubric for member in members)
         self.is_symmetric = all(member.is_symmetric for member in members)
 
     async def compare(self, case: Case, timeout_s: float) -> Opinion:

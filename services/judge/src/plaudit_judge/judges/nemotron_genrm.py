@@ -60,6 +60,7 @@ class Ranking(BaseModel):
 
 
 class NemotronGenrmJudge:
+    reads_rubric = False
     is_symmetric = False
 
     def __init__(self, name: str, spec: NemotronGenrmSpec, api_key: SecretStr | None) -> None:

@@ -12,6 +12,7 @@ class RewardJudge:
     """Base of those judges: `rewards` is theirs. An answer without a reward has no verdict."""
 
     name: str
+    reads_rubric = False
     is_symmetric = True
     tie_margin = 0.0
     """Rewards that differ by no more than this are a tie."""

@@ -19,6 +19,7 @@ class TextJudge:
     """Base of those judges: `ask` is theirs."""
 
     name: str
+    reads_rubric = True
     is_symmetric = False
     offers_structure = False
     """Asks carry the schema of a verdict."""

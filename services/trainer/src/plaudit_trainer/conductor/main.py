@@ -113,12 +113,15 @@ async def build(run_dir: RunDir, settings: TrainerSettings, stack: AsyncExitStac
         ledger=ConductorLedger(redis, run_dir.run_id),
         rollout=rollout,
     )
-    scorer = Scorer(
-        recipe.rewards, recipe.judge, recipe.pipeline, reward, judge, mixing=recipe.mixing
+    scorer_for = partial(
+        Scorer,
+        pipeline=recipe.pipeline,
+        reward_client=reward,
+        judge_client=judge,
+        run_id=run_dir.run_id,
     )
-    for_eval = partial(
-        Scorer, pipeline=recipe.pipeline, reward_client=reward, judge_client=judge, lane="eval"
-    )
+    scorer = scorer_for(recipe.rewards, recipe.judge, mixing=recipe.mixing)
+    for_eval = partial(scorer_for, lane="eval")
     eval_scorers = EvalScorers(
         counted=for_eval(eval_rewards(recipe), None),
         shown=for_eval(shown_rewards(recipe), recipe.judge, mixing=recipe.mixing),

@@ -53,6 +53,7 @@ class Scorer:
     judge_client: JudgeClient
     lane: Lane = "train"
     mixing: Mixing = field(default_factory=Mixing)
+    run_id: str | None = None
 
     async def score(self, group: RolloutGroup, kind: str, key: str, tournament: int = 0) -> Scored:
         """`key` makes a repeated call cheap: the services hand back the result that exists.
@@ -129,6 +130,7 @@ class Scorer:
             rubric=judge.rubric,
             seed=_seed(key),
             lane=self.lane,
+            run_id=self.run_id,
             **judge.model_dump(include={*TournamentRules.model_fields}),
         )
 
