@@ -6,6 +6,7 @@ PlauditError
     BodyTooLarge        413
     NotFound            404
     Unauthorized        401
+    Forbidden           403, the key is known and may not do this
     Conflict            409
   Unavailable           it may succeed later; retry with back-off
     QueueFull           429, the bound of a queue is reached
@@ -48,6 +49,10 @@ class NotFound(Rejected):
 
 class Unauthorized(Rejected):
     status = 401
+
+
+class Forbidden(Rejected):
+    status = 403
 
 
 class Conflict(Rejected):

@@ -14,13 +14,13 @@ BY_TYPE: dict[str, type[PlauditError]] = {
     problem_type(kind.__name__): kind
     for kind in (
         errors.ConfigError, errors.Rejected, errors.BodyTooLarge, errors.NotFound,
-        errors.Unauthorized, errors.Conflict, errors.Unavailable, errors.QueueFull,
-        errors.DeadlineExceeded, errors.Corrupt, errors.Stalled,
+        errors.Unauthorized, errors.Forbidden, errors.Conflict, errors.Unavailable,
+        errors.QueueFull, errors.DeadlineExceeded, errors.Corrupt, errors.Stalled,
     )
 }  # fmt: skip
 BY_STATUS: dict[int, type[PlauditError]] = {
     401: errors.Unauthorized,
-    403: errors.Unauthorized,
+    403: errors.Forbidden,
     404: errors.NotFound,
     409: errors.Conflict,
     413: errors.BodyTooLarge,

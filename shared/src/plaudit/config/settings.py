@@ -2,9 +2,10 @@
 
 import ipaddress
 import json
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -12,9 +13,9 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from plaudit.config.keys import NamedKey, check_named, check_usable
 from plaudit.errors import ConfigError
 
-MIN_KEY_CHARS = 8
 MAX_PORT = 65535
 
 
@@ -26,7 +27,7 @@ class ServiceSettings(BaseSettings):
     )
 
     host: str = "127.0.0.1"
-    """Address to bind. Anything but loopback needs `api_keys`."""
+    """Address to bind. Anything but loopback needs `api_keys` or `keys`."""
     port: int = 0
     """Port of the HTTP API; 0 takes any free one."""
     worker_port: int = 0
@@ -37,6 +38,8 @@ class ServiceSettings(BaseSettings):
     """Keys that callers must send as `Authorization: Bearer KEY`; comma-separated."""
     api_keys_file: str | None = None
     """File with one key per line, added to `api_keys`."""
+    keys: Mapping[str, NamedKey] = {}
+    """Keys by name, each with scopes and limits of its own; those in `api_keys` have none."""
     api_key: SecretStr | None = None
     """Key that this service sends to its peers. For all services: PLAUDIT_API_KEY."""
     allow_unauthenticated: bool = False
@@ -87,10 +90,28 @@ class ServiceSettings(BaseSettings):
     @classmethod
     def keys_are_usable(cls, value: list[SecretStr]) -> list[SecretStr]:
         for key in value:
-            text = key.get_secret_value()
-            if len(text) < MIN_KEY_CHARS or not text.isascii() or not text.isprintable():
-                raise ValueError(f"a key needs at least {MIN_KEY_CHARS} printable ASCII characters")
+            check_usable(key.get_secret_value())
         return value
+
+    @field_validator("keys", mode="after")
+    @classmethod
+    def named_keys_are_usable(cls, value: Mapping[str, NamedKey]) -> Mapping[str, NamedKey]:
+        check_named(value)
+        return value
+
+    @model_validator(mode="after")
+    def limits_of_keys_are_lower(self) -> Self:
+        for name, key in self.keys.items():
+            for setting in ("max_body_bytes", "max_concurrent_requests"):
+                limit, own = getattr(key, setting), getattr(self, setting)
+                if limit is not None and limit > own:
+                    raise ValueError(
+                        f"keys.{name}.{setting} = {limit} is above the service's {setting} = {own}"
+                    )
+        return self
+
+    def has_keys(self) -> bool:
+        return bool(self.api_keys or self.keys)
 
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the service."""
@@ -103,10 +124,11 @@ class ServiceSettings(BaseSettings):
 
     def check_exposure(self) -> None:
         """Raises ConfigError when anybody on the network could call this service without a key."""
-        if self.is_loopback() or self.api_keys or self.allow_unauthenticated:
+        if self.is_loopback() or self.has_keys() or self.allow_unauthenticated:
             return
         raise ConfigError(
             f"host = {self.host!r} is reachable from the network, and there are no api_keys.",
-            fix="set api_keys (PLAUDIT_API_KEYS or api_keys_file), bind host = '127.0.0.1', "
-            "or set allow_unauthenticated = true on a network that you trust.",
+            fix="set api_keys (PLAUDIT_API_KEYS or api_keys_file) or a table keys, "
+            "bind host = '127.0.0.1', or set allow_unauthenticated = true on a network that you "
+            "trust.",
         )

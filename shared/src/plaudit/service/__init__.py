@@ -5,8 +5,9 @@ from plaudit.service.body import idempotency_key, json_docs, json_response, read
 from plaudit.service.caller import caller_of
 from plaudit.service.deadline import caller_deadline_s
 from plaudit.service.exit import guard
+from plaudit.service.gate import count_refusal
 from plaudit.service.health import Check
-from plaudit.service.jobs import JobVerb, add_job_routes, job_id_of
+from plaudit.service.jobs import JobVerb, add_job_routes, job_id_of, owner_of
 from plaudit.service.server import serve
 from plaudit.service.worker import run_worker
 
@@ -16,12 +17,14 @@ __all__ = [
     "add_job_routes",
     "caller_deadline_s",
     "caller_of",
+    "count_refusal",
     "create_app",
     "guard",
     "idempotency_key",
     "job_id_of",
     "json_docs",
     "json_response",
+    "owner_of",
     "read_model",
     "run_worker",
     "serve",

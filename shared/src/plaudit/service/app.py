@@ -1,15 +1,17 @@
 """Every service's FastAPI app, built the same way."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
 
 import plaudit
+from plaudit.config.keys import read_keys
 from plaudit.config.settings import ServiceSettings
 from plaudit.service.auth import BearerAuth
+from plaudit.service.gate import Gate
 from plaudit.service.health import Check, MoreMetrics, Readiness, add_health_routes
 from plaudit.service.middleware import Chassis
 from plaudit.service.openapi import use_openapi
@@ -24,12 +26,17 @@ def create_app(
     lifespan: Lifespan | None = None,
     checks: Mapping[str, Check] | None = None,
     more_metrics: MoreMetrics | None = None,
+    lists: Collection[str] = (),
 ) -> FastAPI:
     """An app with health, metrics, auth, limits and problem documents; add routes to it.
 
     `lifespan(app)` opens what the handlers need and puts it on `app.state`; what it yields is not
     used. `app.state.draining` is an Event, set when the server begins to shut down.
     `more_metrics` is what /metrics shows beside the process's own metrics, e.g. its queues.
+    `lists` are what every named key may GET, whatever its scopes: `models` is GET /v1/models.
+
+    Raises:
+        ConfigError: the key of a named key is missing.
     """
     draining = asyncio.Event()
     app = FastAPI(
@@ -42,10 +49,12 @@ def create_app(
     )
     app.state.draining = draining
     app.state.settings = settings
+    app.state.lists = lists
     app.add_middleware(
         Chassis,
         name=name,
-        auth=BearerAuth(settings.api_keys),
+        auth=BearerAuth(settings.api_keys, read_keys(settings.keys, settings.api_keys)),
+        gates={key: Gate(name, key, limits, lists) for key, limits in settings.keys.items()},
         loopback_only=settings.is_loopback() and not is_open(settings),
         max_body_bytes=settings.max_body_bytes,
         body_timeout_s=settings.body_timeout_s,
@@ -60,7 +69,7 @@ def create_app(
 
 def is_open(settings: ServiceSettings) -> bool:
     """Keys protect the service, or somebody chose that nothing does."""
-    return bool(settings.api_keys) or settings.allow_unauthenticated
+    return settings.has_keys() or settings.allow_unauthenticated
 
 
 @asynccontextmanager

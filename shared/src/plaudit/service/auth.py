@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import SecretStr
 
@@ -19,18 +19,23 @@ class WrongHost(Rejected):
 class BearerAuth:
     """Holds digests, never the keys themselves."""
 
-    def __init__(self, keys: Sequence[SecretStr]) -> None:
-        self._digests = [digest(key.get_secret_value().encode()) for key in keys]
+    def __init__(self, keys: Sequence[SecretStr], named: Mapping[str, SecretStr]) -> None:
+        all_keys = [*((None, key) for key in keys), *named.items()]
+        self._digests = [(name, digest(key.get_secret_value().encode())) for name, key in all_keys]
 
-    def check(self, authorization: bytes | None) -> None:
-        """Raises Unauthorized. Every key is compared, whichever matches."""
+    def check(self, authorization: bytes | None) -> str | None:
+        """The named key's name, None for a plain one.
+
+        Raises:
+            Unauthorized: no key, or a wrong one. Every key is compared, whichever matches.
+        """
         if not self._digests:
-            return
+            return None
         scheme, _, token = (authorization or b"").partition(b" ")
         given = digest(token.strip())
-        matches = [hmac.compare_digest(given, known) for known in self._digests]
-        if scheme.lower() == b"bearer" and any(matches):
-            return
+        matches = [name for name, known in self._digests if hmac.compare_digest(given, known)]
+        if scheme.lower() == b"bearer" and matches:
+            return matches[0]
         what = "The API key is not valid." if authorization else "This service needs an API key."
         raise Unauthorized(
             what,

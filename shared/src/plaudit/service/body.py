@@ -7,6 +7,7 @@ from fastapi import Request, Response
 from pydantic import BaseModel, ValidationError
 
 from plaudit.errors import Rejected
+from plaudit.service.caller import caller_of
 from plaudit.service.problems import invalid_request
 
 MAX_IDEMPOTENCY_KEY_CHARS = 256
@@ -67,12 +68,13 @@ def component_schema(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def idempotency_key(request: Request) -> str | None:
-    """The caller's Idempotency-Key.
+    """The Idempotency-Key; that of a named key is told from everybody else's.
 
     Raises:
         Rejected: longer than 256 characters, or not printable ASCII.
     """
-    return checked_key(request.headers)
+    key, caller = checked_key(request.headers), caller_of(request)
+    return key if key is None or caller is None else f"{caller}@{key}"
 
 
 def checked_key(headers: Mapping[str, str]) -> str | None:

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ValidationError
 
 from plaudit.errors import NotFound, Rejected
 from plaudit.schemas.job import JobAccepted, JobRequest, JobView
-from plaudit.service.body import idempotency_key, json_docs, json_response, read_model
+from plaudit.service.body import checked_key, json_docs, json_response, read_model
+from plaudit.service.caller import caller_of, check_scope
 from plaudit.service.problems import invalid_request
 
 MAX_WAIT_S = 60.0
@@ -33,8 +34,19 @@ class JobVerb:
 
 
 def job_id_of(verb: str, request: Request) -> str:
-    """The same Idempotency-Key names the same job; without one, every call is a new job."""
-    return f"{verb}.{idempotency_key(request) or uuid4().hex}"
+    """The same caller's same Idempotency-Key names the same job; without one, each call a new one.
+
+    `pairwise.KEY`, and `pairwise@external.KEY` for the named key `external`: a verb has no `@` and
+    a name no `.`, so no choice of KEY makes one caller's id another's.
+    """
+    caller = caller_of(request)
+    owned = verb if caller is None else f"{verb}@{caller}"
+    return f"{owned}.{checked_key(request.headers) or uuid4().hex}"
+
+
+def owner_of(job_id: str) -> str | None:
+    """The named key whose job it is; None for a job of a plain key, or of a service without any."""
+    return job_id.partition(".")[0].partition("@")[2] or None
 
 
 def add_job_routes(app: FastAPI, verbs: Mapping[str, JobVerb]) -> None:
@@ -45,6 +57,7 @@ def add_job_routes(app: FastAPI, verbs: Mapping[str, JobVerb]) -> None:
     async def submit_job(request: Request) -> Response:
         body = await read_model(request, JobRequest)
         verb = find_verb(verbs, body.verb)
+        check_scope(request, body.verb)
         check_request(verb, body.request)
         job_id = job_id_of(body.verb, request)
         await verb.submit(body.request, job_id)
@@ -55,14 +68,25 @@ def add_job_routes(app: FastAPI, verbs: Mapping[str, JobVerb]) -> None:
     @app.get(
         "/v1/jobs/{job_id:path}", tags=["jobs"], summary="Look at a job", **json_docs(None, JobView)
     )
-    async def view_job(job_id: str, wait: float = Query(0.0, ge=0.0, le=MAX_WAIT_S)) -> Response:
-        verb = verbs.get(job_id.partition(".")[0])
+    async def view_job(
+        request: Request, job_id: str, wait: float = Query(0.0, ge=0.0, le=MAX_WAIT_S)
+    ) -> Response:
+        verb = verb_of(verbs, job_id, request)
         view = await wait_for(verb, job_id, wait, app.state.draining) if verb else None
         if view is None:
             raise NotFound(
                 f"There is no job {job_id[:256]!r}.", fix="results are kept for a limited time."
             )
         return json_response(view)
+
+
+def verb_of(verbs: Mapping[str, JobVerb], job_id: str, request: Request) -> JobVerb | None:
+    """None when there can be no such job, or it is not the caller's: a plain key sees all jobs."""
+    name = job_id.partition(".")[0].partition("@")[0]
+    if name not in verbs or caller_of(request) not in (None, owner_of(job_id)):
+        return None
+    check_scope(request, name)
+    return verbs[name]
 
 
 def find_verb(verbs: Mapping[str, JobVerb], name: str) -> JobVerb:

@@ -8,13 +8,16 @@ import asyncio
 import re
 import time
 from collections.abc import Mapping, MutableMapping
+from functools import partial
 from typing import Any
 
 from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from plaudit.errors import BodyTooLarge, PlauditError, QueueFull, Rejected, Unavailable
+from plaudit.errors import BodyTooLarge, PlauditError, QueueFull, Unavailable
 from plaudit.service.auth import OPEN_PATHS, BearerAuth, check_loopback_host
+from plaudit.service.body_limit import BodyBound, BodyLimit, body_too_large
+from plaudit.service.gate import Gate
 from plaudit.service.problems import internal_problem, problem_of, problem_response
 from plaudit.telemetry.logging import get_logger
 from plaudit.telemetry.metrics import counter, gauge, histogram
@@ -42,10 +45,6 @@ IN_PROGRESS = gauge(
 log = get_logger(__name__)
 
 
-class BodyTimeout(Rejected):
-    status = 408
-
-
 class Chassis:
     """`draining` is shared with the server: set while it shuts down."""
 
@@ -55,6 +54,7 @@ class Chassis:
         *,
         name: str,
         auth: BearerAuth,
+        gates: Mapping[str, Gate],
         loopback_only: bool,
         max_body_bytes: int,
         body_timeout_s: float,
@@ -64,8 +64,11 @@ class Chassis:
         self.app = app
         self.name = name
         self.auth = auth
+        self.gates = gates
         self.loopback_only = loopback_only
-        self.max_body_bytes = max_body_bytes
+        self.body_bound = BodyBound(
+            max_body_bytes, partial(body_too_large, "max_body_bytes", max_body_bytes)
+        )
         self.body_timeout_s = body_timeout_s
         self.max_concurrent_requests = max_concurrent_requests
         self.draining = draining
@@ -82,10 +85,12 @@ class Chassis:
         request_id = request_id_of(headers)
         tokens = bind(continue_trace(text_of(headers.get(b"traceparent"))), request_id)
         response = Responder(send, request_id)
+        gate: Gate | None = None
         self.num_in_progress += 1
         try:
-            self.check(scope["path"], headers)
-            body = BodyLimit(receive, self.max_body_bytes, self.body_timeout_s, headers)
+            gate = self.admit(scope, headers)
+            bound = self.body_bound if gate is None else gate.body_bound or self.body_bound
+            body = BodyLimit(receive, bound, self.body_timeout_s, headers)
             await self.app(scope, body, response)
         except PlauditError as error:
             await response.fail(scope, error)
@@ -98,16 +103,26 @@ class Chassis:
             await response.fail(scope, None)
         finally:
             self.num_in_progress -= 1
+            if gate is not None:
+                gate.leave()
             self.observe(scope, response.status or NO_ANSWER, time.perf_counter() - started)
             unbind(tokens)
 
-    def check(self, path: str, headers: Mapping[bytes, bytes]) -> None:
-        """Everything that can be refused before a byte of the body is read."""
-        if path in OPEN_PATHS:
-            return
+    def admit(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Gate | None:
+        """Refuses what can be before a byte of the body is read; a gate it returns is entered."""
+        if scope["path"] in OPEN_PATHS:
+            return None
         if self.loopback_only:
             check_loopback_host(headers.get(b"host"))
-        self.auth.check(headers.get(b"authorization"))
+        caller = self.auth.check(headers.get(b"authorization"))
+        self.check_concurrency()
+        if caller is None:
+            return None
+        gate = self.gates[caller]
+        gate.enter(scope)
+        return gate
+
+    def check_concurrency(self) -> None:
         if self.num_in_progress > self.max_concurrent_requests:
             raise QueueFull(
                 f"{self.name} is answering max_concurrent_requests = "
@@ -159,56 +174,6 @@ class Responder:
         if problem.status == BodyTooLarge.status:
             response.headers["connection"] = "close"
         await response(scope, no_receive, self)
-
-
-class BodyLimit:
-    """The `receive` of one request: counts bytes, whatever Content-Length says, and has a deadline.
-
-    Raises:
-        BodyTooLarge, BodyTimeout: out of the handler's own read.
-    """
-
-    __slots__ = ("complete", "deadline", "max_bytes", "num_bytes", "receive", "timeout_s")
-
-    def __init__(
-        self, receive: Receive, max_bytes: int, timeout_s: float, headers: Mapping[bytes, bytes]
-    ) -> None:
-        self.receive = receive
-        self.max_bytes = max_bytes
-        self.timeout_s = timeout_s
-        self.num_bytes = 0
-        self.deadline = 0.0
-        self.complete = False
-        declared = headers.get(b"content-length")
-        if declared is not None and declared.isdigit() and int(declared) > max_bytes:
-            raise self.too_large()
-
-    async def __call__(self) -> Message:
-        if self.complete:
-            return await self.receive()
-        loop = asyncio.get_running_loop()
-        self.deadline = self.deadline or loop.time() + self.timeout_s
-        try:
-            async with asyncio.timeout_at(self.deadline):
-                message = await self.receive()
-        except TimeoutError:
-            raise BodyTimeout(
-                f"The request's body had not arrived after body_timeout_s = {self.timeout_s:g} s."
-            ) from None
-        self.count(message)
-        return message
-
-    def count(self, message: Message) -> None:
-        self.num_bytes += len(message.get("body", b""))
-        self.complete = not message.get("more_body", False)
-        if self.num_bytes > self.max_bytes:
-            raise self.too_large()
-
-    def too_large(self) -> BodyTooLarge:
-        return BodyTooLarge(
-            f"The request's body is larger than max_body_bytes = {self.max_bytes}.",
-            fix="send fewer groups per request, or raise max_body_bytes.",
-        )
 
 
 async def refuse_websocket(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:

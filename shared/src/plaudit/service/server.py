@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from plaudit.config.settings import ServiceSettings
 from plaudit.errors import ConfigError
 from plaudit.service.protocol import BoundedHttpProtocol
+from plaudit.service.scopes import check_scopes
 from plaudit.service.signals import stop_on_signals
 from plaudit.telemetry.logging import get_logger, setup_logging
 
@@ -91,7 +92,12 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     async def serve_on(self, listener: socket.socket) -> None:
-        """From opening the lifespan to closing it; returns when `stop` was called."""
+        """From opening the lifespan to closing it; returns when `stop` was called.
+
+        Raises:
+            ConfigError: a named key has a scope that the app has no route for.
+        """
+        check_scopes(self.fastapi)
         host, port = listener.getsockname()[:2]
         async with self.fastapi.router.lifespan_context(self.fastapi):
             log.info("serving", url=f"http://{host}:{port}")
