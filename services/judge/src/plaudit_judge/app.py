@@ -21,6 +21,7 @@ from plaudit.service import (
     job_id_of,
     json_docs,
     json_response,
+    owner_of,
     read_model,
 )
 from plaudit.service.redis import connect
@@ -33,7 +34,7 @@ _MARGIN_S = 5.0
 
 
 def make_app(settings: JudgeSettings) -> FastAPI:
-    """Raises ConfigError: a rubric file is wrong."""
+    """Raises ConfigError: a rubric file is wrong, a named key is missing."""
     redis = connect(settings.redis_url)
     desk = Desk(settings, redis)
 
@@ -50,6 +51,7 @@ def make_app(settings: JudgeSettings) -> FastAPI:
         settings,
         lifespan=lifespan,
         checks={"redis": redis_check(redis)},
+        lists=("judges", "rubrics"),
         more_metrics=partial(queue_metrics_text, *desk.queues.values()),
     )
     for verb in VERBS:
@@ -97,6 +99,6 @@ def _add_lists(app: FastAPI, desk: Desk) -> None:
 
 def _job_verb(desk: Desk, verb: Verb) -> JobVerb:
     async def submit(request: dict[str, Any], job_id: str) -> None:
-        await desk.submit(verb.request.model_validate(request), job_id, None)
+        await desk.submit(verb.request.model_validate(request), job_id, owner_of(job_id))
 
     return JobVerb(submit=submit, view=desk.view, wait=desk.wait, request_model=verb.request)

@@ -14,6 +14,7 @@ from plaudit.schemas.job import JobView
 from plaudit.schemas.judge import JudgeInfo, PairwiseRequest, RubricInfo
 from plaudit.schemas.judge_reward import JudgeRewardRequest
 from plaudit.telemetry import current_traceparent
+from plaudit_judge.access import check_access
 from plaudit_judge.jobs import Request, encode_job, failure_of
 from plaudit_judge.judges.make import describe_judge, missing_part
 from plaudit_judge.prompt import extract_prompt_text
@@ -72,7 +73,11 @@ class Desk:
         return record.result
 
     async def submit(self, request: Request, job_id: str, caller: str | None) -> None:
-        """Raises Rejected, Conflict (the job id stands for another request), QueueFull."""
+        """Raises Rejected, Conflict (the job id stands for another request), QueueFull.
+
+        Forbidden and BodyTooLarge when `caller`, a named key, may not ask for this.
+        """
+        self._check_access(request, caller)
         self._check(request)
         payload = encode_job(request, caller)
         await self._claim(job_id, request.judge, payload)
@@ -94,6 +99,16 @@ class Desk:
         queue = self.queues.get(claim.decode().partition(" ")[0]) if claim else None
         record = await queue.wait(job_id, wait_s) if queue else None
         return _view(record) if record else None
+
+    def _check_access(self, request: Request, caller: str | None) -> None:
+        responses = () if isinstance(request, PairwiseRequest) else request.responses
+        check_access(
+            self._settings.keys,
+            caller,
+            judge=request.judge,
+            lane=request.lane,
+            responses=responses,
+        )
 
     def _check(self, request: Request) -> None:
         """Raises Rejected, so that a request that cannot succeed never becomes a job."""

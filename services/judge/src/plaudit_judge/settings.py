@@ -1,13 +1,16 @@
 """Settings of the judge service: environment PLAUDIT_JUDGE_*, plaudit.toml [judge]."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from plaudit.config import ServiceSettings
+from plaudit.config.keys import NamedKey
 from plaudit.config.names import check_table_names
 from plaudit.queue import QueueOptions
+from plaudit.schemas.common import Lane
 from plaudit_judge.judges.claude import ClaudeSpec
 from plaudit_judge.judges.human import HumanSpec
 from plaudit_judge.judges.jury import JurySpec
@@ -37,7 +40,20 @@ JudgeSpec = Annotated[
 """One judge: a table [judge.judges.NAME]."""
 
 
+class JudgeKey(NamedKey):
+    lanes: Annotated[list[Lane], Field(min_length=1)] | None = None
+    """Lanes it may ask for. None: both."""
+    judges: Annotated[list[str], Field(min_length=1)] | None = None
+    """Judges it may ask for. None: all."""
+    max_items: int | None = Field(default=None, ge=1)
+    """More `responses` in one request are answered 413."""
+    budget_usd: float | None = Field(default=None, gt=0.0)
+    """What the calls made for it may cost."""
+
+
 class JudgeSettings(ServiceSettings):
+    keys: Mapping[str, JudgeKey] = {}
+    """Named API keys."""
     port: int = Field(default=8103, ge=0, le=65535)
     rollout_url: str = "http://127.0.0.1:8101"
     """Asked which policy version the engines serve. For all services: PLAUDIT_ROLLOUT_URL."""
@@ -75,6 +91,15 @@ class JudgeSettings(ServiceSettings):
                     raise ValueError(f"judges.{name}: there is no {member!r}; there are {known}")
                 if isinstance(self.judges[member], JurySpec):
                     raise ValueError(f"judges.{name}: its member {member!r} is a jury itself")
+        return self
+
+    @model_validator(mode="after")
+    def judges_of_keys_exist(self) -> Self:
+        for name, key in self.keys.items():
+            for judge in key.judges or ():
+                if judge not in self.judges:
+                    known = ", ".join(sorted(self.judges))
+                    raise ValueError(f"keys.{name}.judges: no {judge!r}; there are {known}")
         return self
 
     def queue_options(self) -> QueueOptions:

@@ -52,6 +52,7 @@ def build_app(settings: RewardSettings) -> FastAPI:
         settings,
         lifespan=lifespan,
         checks={"redis": check_redis},
+        lists=("rewards",),
         more_metrics=partial(queue_metrics_text, *desk.queues.values()),
     )
     _add_routes(app, desk, settings)

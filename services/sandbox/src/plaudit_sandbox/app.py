@@ -21,6 +21,8 @@ from plaudit_sandbox.protections import PROTECTIONS, tier
 from plaudit_sandbox.runner import MAX_CALL_S, Runner
 from plaudit_sandbox.settings import SandboxSettings
 
+_LISTS = ("info", "languages", "ping", "runtimes")
+
 
 class Info(Contract):
     """What protects from programs, and their bounds."""
@@ -51,7 +53,7 @@ def build_app(settings: SandboxSettings) -> FastAPI:
         return tier(runner.protections)
 
     checks: dict[str, Check] = {"launcher": runner.check, "isolation": isolation}
-    app = create_app("sandbox", settings, lifespan=lifespan, checks=checks)
+    app = create_app("sandbox", settings, lifespan=lifespan, checks=checks, lists=_LISTS)
 
     @app.post("/v1/run", summary="Compile and run a program", **json_docs(RunRequest, RunResult))
     async def run(request: Request) -> Response:
