@@ -128,6 +128,7 @@ def _usage(opinion: Opinion) -> Usage:
         cache_write_tokens=reply.cache_write_tokens,
         unparsed=int(opinion.seat is None),
         first_position_wins=int(opinion.seat == "A"),
+        cache_hits=int(opinion.cache_hit),
     )
 
 

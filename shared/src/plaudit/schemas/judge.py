@@ -50,6 +50,13 @@ class JudgedRequest(Contract):
     """Verdicts are stored, and costs are counted, under this name."""
 
 
+class VerdictRequest(JudgedRequest):
+    """What all requests for verdicts have."""
+
+    cache: bool = True
+    """Take verdicts that were given before. False: ask anew; what is said is not kept either."""
+
+
 class PanelVote(Contract):
     """One member of a jury. Without a `winner`, `reason` says why it has no say."""
 
@@ -70,7 +77,7 @@ class Vote(Contract):
     panel: list[PanelVote] = []
 
 
-class PairwiseRequest(JudgedRequest):
+class PairwiseRequest(VerdictRequest):
     a: str
     b: str
     reference: str | None = None
@@ -158,7 +165,7 @@ class TournamentRules(Contract):
         return self
 
 
-class TournamentRequest(JudgedRequest, TournamentRules):
+class TournamentRequest(VerdictRequest, TournamentRules):
     responses: list[str] = Field(min_length=1, max_length=64)
     rubric: str = "sr_r1"
     anchor: str | None = None

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from plaudit.schemas.common import Contract
-from plaudit.schemas.judge import JudgedRequest, RubricStamp, Usage
+from plaudit.schemas.judge import RubricStamp, Usage, VerdictRequest
 
 
 class CriterionScore(Contract):
@@ -26,7 +26,7 @@ class Grade(Contract):
     """The judge's own words, or why there is no score."""
 
 
-class PointwiseRequest(JudgedRequest):
+class PointwiseRequest(VerdictRequest):
     response: str
     reference: str | None = None
     rubric: str = "helpfulness"
@@ -47,7 +47,7 @@ class PointwiseResponse(Contract):
     usage: Usage
 
 
-class ListwiseRequest(JudgedRequest):
+class ListwiseRequest(VerdictRequest):
     """All answers are shown in one call, in an order drawn by `seed`."""
 
     responses: list[str] = Field(min_length=2, max_length=32)

@@ -101,6 +101,13 @@ class Opinion:
     disagreement: float | None = None
     panel: list[PanelVote] = field(default_factory=list)
     """Of a jury: its members, seen from the first answer."""
+    cache_hit: bool = False
+    """It had been given before: no call, no tokens."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Everybody asked has an opinion that can be read; otherwise it is worth asking again."""
+        return self.seat is not None and all(vote.winner is not None for vote in self.panel)
 
 
 class Judge(Protocol):
