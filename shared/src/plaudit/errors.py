@@ -8,6 +8,7 @@ PlauditError
     Unauthorized        401
     Forbidden           403, the key is known and may not do this
     Conflict            409
+    BudgetExceeded      402, what the calls may cost is spent
   Unavailable           it may succeed later; retry with back-off
     QueueFull           429, the bound of a queue is reached
     DeadlineExceeded    504, the caller's time ran out
@@ -57,6 +58,12 @@ class Forbidden(Rejected):
 
 class Conflict(Rejected):
     status = 409
+
+
+class BudgetExceeded(Rejected):
+    """The same request can succeed once somebody raises the budget."""
+
+    status = 402
 
 
 class Unavailable(PlauditError):

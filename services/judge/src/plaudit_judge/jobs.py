@@ -26,6 +26,7 @@ _KINDS: dict[str, type[PlauditError]] = {
     for kind in (
         errors.Rejected,
         errors.BodyTooLarge,
+        errors.BudgetExceeded,
         errors.Unavailable,
         errors.QueueFull,
         errors.DeadlineExceeded,

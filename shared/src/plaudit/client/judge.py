@@ -1,7 +1,10 @@
 """Calls to the judge service."""
 
+from collections.abc import AsyncIterator
+
 from plaudit.client.jobs import JobClient
 from plaudit.client.sync import SyncFace, blocking
+from plaudit.schemas.common import Lane
 from plaudit.schemas.judge import (
     JudgeList,
     PairwiseRequest,
@@ -10,7 +13,16 @@ from plaudit.schemas.judge import (
     TournamentRequest,
     TournamentResponse,
 )
+from plaudit.schemas.judge_calibrate import CalibrateRequest, CalibrateResponse
 from plaudit.schemas.judge_reward import JudgeRewardRequest, JudgeRewardResponse
+from plaudit.schemas.judge_statistics import StatisticsRequest, StatisticsResponse
+from plaudit.schemas.judge_verdict import (
+    MAX_VERDICTS,
+    CostReport,
+    Order,
+    StoredVerdict,
+    VerdictPage,
+)
 
 
 class JudgeClient(JobClient):
@@ -62,11 +74,73 @@ class JudgeClient(JobClient):
             timeout_s=timeout_s,
         )
 
+    async def calibrate(
+        self,
+        request: CalibrateRequest,
+        *,
+        idempotency_key: str | None = None,
+        timeout_s: float | None = None,
+    ) -> CalibrateResponse:
+        """A judge against labels."""
+        return await self.post(
+            "/v1/calibrate",
+            request,
+            CalibrateResponse,
+            idempotency_key=idempotency_key,
+            timeout_s=timeout_s,
+        )
+
+    async def statistics(
+        self, request: StatisticsRequest, *, timeout_s: float | None = None
+    ) -> StatisticsResponse:
+        """What verdicts say about the judge that gave them."""
+        return await self.post("/v1/statistics", request, StatisticsResponse, timeout_s=timeout_s)
+
     async def judges(self) -> JudgeList:
         return await self.get("/v1/judges", JudgeList)
 
     async def rubrics(self) -> RubricList:
         return await self.get("/v1/rubrics", RubricList)
+
+    async def verdicts(
+        self,
+        run_id: str | None = None,
+        *,
+        judge: str | None = None,
+        lane: Lane | None = None,
+        verb: str | None = None,
+        order: Order = "oldest",
+        after: str | None = None,
+        max_verdicts: int = 100,
+    ) -> VerdictPage:
+        """One page of what is stored; without a `run_id`, of the requests that had none."""
+        asked = {
+            "run_id": run_id,
+            "judge": judge,
+            "lane": lane,
+            "verb": verb,
+            "order": order,
+            "after": after,
+            "max": max_verdicts,
+        }
+        params = {name: value for name, value in asked.items() if value is not None}
+        return await self.get("/v1/verdicts", VerdictPage, params=params)
+
+    async def export_verdicts(self, run_id: str | None = None) -> AsyncIterator[StoredVerdict]:
+        """All that is stored of a run, oldest first, page by page."""
+        after: str | None = None
+        while True:
+            page = await self.verdicts(run_id, after=after, max_verdicts=MAX_VERDICTS)
+            for verdict in page.verdicts:
+                yield verdict
+            if page.next is None:
+                return
+            after = page.next
+
+    async def costs(self, run_id: str | None = None) -> CostReport:
+        """Of a run, or of all requests."""
+        params = {"run_id": run_id} if run_id is not None else None
+        return await self.get("/v1/costs", CostReport, params=params)
 
     def sync(self) -> "SyncJudgeClient":
         return SyncJudgeClient(self)
@@ -76,7 +150,11 @@ class SyncJudgeClient(SyncFace[JudgeClient]):
     pairwise = blocking(JudgeClient.pairwise)
     tournament = blocking(JudgeClient.tournament)
     reward = blocking(JudgeClient.reward)
+    calibrate = blocking(JudgeClient.calibrate)
+    statistics = blocking(JudgeClient.statistics)
     judges = blocking(JudgeClient.judges)
     rubrics = blocking(JudgeClient.rubrics)
+    verdicts = blocking(JudgeClient.verdicts)
+    costs = blocking(JudgeClient.costs)
     submit_job = blocking(JudgeClient.submit_job)
     job = blocking(JudgeClient.job)

@@ -14,12 +14,14 @@ BY_TYPE: dict[str, type[PlauditError]] = {
     problem_type(kind.__name__): kind
     for kind in (
         errors.ConfigError, errors.Rejected, errors.BodyTooLarge, errors.NotFound,
-        errors.Unauthorized, errors.Forbidden, errors.Conflict, errors.Unavailable,
-        errors.QueueFull, errors.DeadlineExceeded, errors.Corrupt, errors.Stalled,
+        errors.Unauthorized, errors.Forbidden, errors.Conflict, errors.BudgetExceeded,
+        errors.Unavailable, errors.QueueFull, errors.DeadlineExceeded, errors.Corrupt,
+        errors.Stalled,
     )
 }  # fmt: skip
 BY_STATUS: dict[int, type[PlauditError]] = {
     401: errors.Unauthorized,
+    402: errors.BudgetExceeded,
     403: errors.Forbidden,
     404: errors.NotFound,
     409: errors.Conflict,
