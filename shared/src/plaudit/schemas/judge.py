@@ -40,14 +40,19 @@ class RubricStamp(Contract):
     sha256: str
 
 
-class JudgedRequest(Contract):
+class AskingRequest(Contract):
     """What all requests to a judge have."""
 
-    prompt: list[Message]
     judge: str = "self"
     lane: Lane = "train"
     run_id: RunId | None = None
     """Verdicts are stored, and costs are counted, under this name."""
+
+
+class JudgedRequest(AskingRequest):
+    """Those about one prompt."""
+
+    prompt: list[Message]
 
 
 class VerdictRequest(JudgedRequest):
