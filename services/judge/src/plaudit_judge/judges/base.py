@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Annotated, Any, ClassVar, Protocol
 
 from pydantic import Field
 
@@ -73,6 +73,12 @@ class Reply:
     """The part of `prompt_tokens` that was put into it."""
     structured: bool = False
     """The endpoint was held to the ask's schema."""
+    # Of the call that was made, and so not kept with a remembered verdict:
+    sent: Annotated[list[Message], Field(exclude=True)] = field(default_factory=list)
+    """The conversation."""
+    cost_usd: Annotated[float, Field(exclude=True)] = 0.0
+    unpriced_calls: Annotated[int, Field(exclude=True)] = 0
+    """Calls of a model that has no price: what they cost is not in `cost_usd`."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +149,8 @@ class Reward:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     calls: int = 1
+    cost_usd: float = 0.0
+    unpriced_calls: int = 0
 
 
 class Rewarder(Protocol):

@@ -1,5 +1,6 @@
 """Judges that are asked in words, by a rubric, and answer in words."""
 
+from dataclasses import replace
 from typing import Any
 
 from plaudit_judge import metrics
@@ -28,10 +29,11 @@ class TextJudge:
         raise NotImplementedError
 
     async def compare(self, case: Case, timeout_s: float) -> Opinion:
-        reply = await self.ask(_ask(case, self.offers_structure), timeout_s)
+        ask = _ask(case, self.offers_structure)
+        reply = await self.ask(ask, timeout_s)
         seat = read_verdict(reply.text, structured=reply.structured)
         metrics.count_verdict(self.name, seat)
-        return Opinion(seat, reply)
+        return Opinion(seat, replace(reply, sent=ask.messages))
 
 
 def _ask(case: Case, structured: bool) -> Ask:
