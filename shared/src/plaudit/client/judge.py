@@ -15,6 +15,12 @@ from plaudit.schemas.judge import (
 )
 from plaudit.schemas.judge_calibrate import CalibrateRequest, CalibrateResponse
 from plaudit.schemas.judge_reward import JudgeRewardRequest, JudgeRewardResponse
+from plaudit.schemas.judge_scores import (
+    ListwiseRequest,
+    ListwiseResponse,
+    PointwiseRequest,
+    PointwiseResponse,
+)
 from plaudit.schemas.judge_statistics import StatisticsRequest, StatisticsResponse
 from plaudit.schemas.judge_verdict import (
     MAX_VERDICTS,
@@ -39,6 +45,36 @@ class JudgeClient(JobClient):
             "/v1/pairwise",
             request,
             PairwiseResponse,
+            idempotency_key=idempotency_key,
+            timeout_s=timeout_s,
+        )
+
+    async def pointwise(
+        self,
+        request: PointwiseRequest,
+        *,
+        idempotency_key: str | None = None,
+        timeout_s: float | None = None,
+    ) -> PointwiseResponse:
+        return await self.post(
+            "/v1/pointwise",
+            request,
+            PointwiseResponse,
+            idempotency_key=idempotency_key,
+            timeout_s=timeout_s,
+        )
+
+    async def listwise(
+        self,
+        request: ListwiseRequest,
+        *,
+        idempotency_key: str | None = None,
+        timeout_s: float | None = None,
+    ) -> ListwiseResponse:
+        return await self.post(
+            "/v1/listwise",
+            request,
+            ListwiseResponse,
             idempotency_key=idempotency_key,
             timeout_s=timeout_s,
         )
@@ -148,6 +184,8 @@ class JudgeClient(JobClient):
 
 class SyncJudgeClient(SyncFace[JudgeClient]):
     pairwise = blocking(JudgeClient.pairwise)
+    pointwise = blocking(JudgeClient.pointwise)
+    listwise = blocking(JudgeClient.listwise)
     tournament = blocking(JudgeClient.tournament)
     reward = blocking(JudgeClient.reward)
     calibrate = blocking(JudgeClient.calibrate)

@@ -18,12 +18,16 @@ class Grade(Contract):
     """Of one answer, by one call of the judge."""
 
     score: float | None
-    """Weighted mean of the criteria, on the rubric's scale; null when one of them is missing."""
+    """Weighted mean of the criteria, or the sum of their points; null when one of them is missing.
+    Of a judge that gives rewards: the reward."""
     fraction: float | None
     """`score` from the bottom (0) to the top (1) of the scale; null where there is no scale."""
     criteria: list[CriterionScore] = []
+    """Empty for a jury, and for a judge that gives rewards."""
     reason: str = ""
     """The judge's own words, or why there is no score."""
+    disagreement: float | None = None
+    """Of a jury: the standard deviation of its members' fractions."""
 
 
 class PointwiseRequest(VerdictRequest):
@@ -50,7 +54,8 @@ class PointwiseResponse(Contract):
 class ListwiseRequest(VerdictRequest):
     """All answers are shown in one call, in an order drawn by `seed`."""
 
-    responses: list[str] = Field(min_length=2, max_length=32)
+    responses: list[str] = Field(min_length=2, max_length=26)
+    """One letter each."""
     reference: str | None = None
     rubric: str = "helpfulness"
     votes: int = Field(default=1, ge=1, le=32)
@@ -68,6 +73,8 @@ class ListwiseResponse(Contract):
     """Call by call, each in the order of the request."""
     orders: list[list[int]]
     """Call by call, which response was shown in each place."""
+    texts: list[str]
+    """Call by call, the judge's own words."""
     policy_version: int | None = None
     rubric: RubricStamp | None = None
     usage: Usage
