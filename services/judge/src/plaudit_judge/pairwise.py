@@ -129,6 +129,8 @@ def _usage(opinion: Opinion) -> Usage:
         unparsed=int(opinion.seat is None),
         first_position_wins=int(opinion.seat == "A"),
         cache_hits=int(opinion.cache_hit),
+        cost_usd=reply.cost_usd,
+        unpriced_calls=reply.unpriced_calls,
     )
 
 

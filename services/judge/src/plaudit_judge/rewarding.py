@@ -35,6 +35,8 @@ async def give_rewards(
             calls=sum(one.calls for one in found),
             prompt_tokens=sum(one.prompt_tokens for one in found),
             completion_tokens=sum(one.completion_tokens for one in found),
+            cost_usd=sum(one.cost_usd for one in found),
+            unpriced_calls=sum(one.unpriced_calls for one in found),
             unparsed=sum(one.value is None for one in found),
         ),
     )

@@ -20,6 +20,7 @@ from plaudit_judge.judges.openai import OpenAISpec
 from plaudit_judge.judges.reward_model import RewardModelSpec
 from plaudit_judge.judges.rule import RuleSpec
 from plaudit_judge.judges.self_judge import SelfSpec
+from plaudit_judge.ledger.prices import Price
 
 JUDGE_NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,39}$"
 SELF = "self"
@@ -63,6 +64,8 @@ class JudgeSettings(ServiceSettings):
     """vLLM servers of the rollout service, for self judges; in the environment a JSON list."""
     judges: dict[str, JudgeSpec] = Field(default={}, max_length=64)
     """Judges by name; `self` is there without being named."""
+    prices: dict[str, Price] = Field(default={}, max_length=256)
+    """What models cost, by the model's name."""
     rubric_dir: Path | None = None
     """Directory with rubrics of your own (*.toml); they may replace shipped ones."""
     deadline_s: float = Field(default=120.0, gt=0.0)

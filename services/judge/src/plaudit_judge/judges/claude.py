@@ -17,6 +17,7 @@ from plaudit_judge.judges.chat import MAX_REPLY_CHARS
 from plaudit_judge.judges.openai import Structured, is_about_structure, no_structure
 from plaudit_judge.judges.retrying import ask_until
 from plaudit_judge.judges.text_judge import TextJudge
+from plaudit_judge.ledger.prices import Price, charged
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -50,16 +51,20 @@ class ClaudeSpec(KeyedSpec):
 class ClaudeJudge(TextJudge):
     """The SDK's own retries are off: `ask_until` is the one retry layer."""
 
-    def __init__(self, name: str, spec: ClaudeSpec, api_key: SecretStr | None) -> None:
+    def __init__(
+        self, name: str, spec: ClaudeSpec, api_key: SecretStr | None, price: Price | None = None
+    ) -> None:
         """Raises ConfigError: the SDK is not installed."""
         self.name = name
         self._spec = spec
+        self._price = price
         self.offers_structure = spec.structured != "off"
         self._peer = f"judge endpoint at {spec.base_url}"
         self._client = _open(spec, api_key)
 
     async def ask(self, ask: Ask, timeout_s: float) -> Reply:
-        return await ask_until(self.name, timeout_s, lambda: self._attempt(ask))
+        reply = await ask_until(self.name, timeout_s, lambda: self._attempt(ask))
+        return charged(reply, self._price)
 
     async def _attempt(self, ask: Ask) -> Reply:
         structured = ask.schema is not None and self.offers_structure

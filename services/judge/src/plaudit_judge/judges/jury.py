@@ -189,5 +189,7 @@ def _reply(said: Sequence[_Said], opinions: Sequence[Opinion]) -> Reply:
         completion_tokens=sum(reply.completion_tokens for reply in replies),
         cached_tokens=sum(reply.cached_tokens for reply in replies),
         cache_write_tokens=sum(reply.cache_write_tokens for reply in replies),
+        cost_usd=sum(reply.cost_usd for reply in replies),
+        unpriced_calls=sum(reply.unpriced_calls for reply in replies),
         policy_version=versions.pop() if len(versions) == 1 else None,
     )

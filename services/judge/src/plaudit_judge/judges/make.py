@@ -21,6 +21,7 @@ def make_judge(settings: JudgeSettings, name: str) -> Judge:
     """Opens no connection yet. Raises ConfigError: no such judge, or a part of it is missing."""
     spec = settings.judges.get(name)
     options = ClientOptions(api_key=settings.api_key)
+    prices = settings.prices
     match spec:
         case None:
             raise ConfigError(
@@ -31,13 +32,13 @@ def make_judge(settings: JudgeSettings, name: str) -> Judge:
             policy = watch_policy(settings.rollout_url, options)
             return SelfJudge(name, spec, settings.engine_urls, policy)
         case OpenAISpec():
-            return OpenAIJudge(name, spec, spec.read_api_key())
+            return OpenAIJudge(name, spec, spec.read_api_key(), prices.get(spec.model))
         case ClaudeSpec():
-            return ClaudeJudge(name, spec, spec.read_api_key())
+            return ClaudeJudge(name, spec, spec.read_api_key(), prices.get(spec.model))
         case NemotronSpec():
-            return NemotronJudge(name, spec, spec.read_api_key())
+            return NemotronJudge(name, spec, spec.read_api_key(), prices.get(spec.model))
         case NemotronGenrmSpec():
-            return NemotronGenrmJudge(name, spec, spec.read_api_key())
+            return NemotronGenrmJudge(name, spec, spec.read_api_key(), prices.get(spec.model))
         case RewardModelSpec():
             return RewardModelJudge(name, spec, settings.reward_url, options)
         case RuleSpec():

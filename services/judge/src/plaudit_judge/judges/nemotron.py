@@ -10,7 +10,6 @@ import math
 import re
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
@@ -23,6 +22,7 @@ from plaudit_judge.judges.base import KeyedSpec, Reply, Reward
 from plaudit_judge.judges.chat import ChatEndpoint, ChatUsage
 from plaudit_judge.judges.retrying import ask_until
 from plaudit_judge.judges.reward_judge import RewardJudge
+from plaudit_judge.ledger.prices import Price, charged
 from plaudit_judge.together import together
 
 NVIDIA_URL = "https://integrate.api.nvidia.com/v1"
@@ -75,9 +75,12 @@ class RewardAnswer(_Answer):
 
 
 class NemotronJudge(RewardJudge):
-    def __init__(self, name: str, spec: NemotronSpec, api_key: SecretStr | None) -> None:
+    def __init__(
+        self, name: str, spec: NemotronSpec, api_key: SecretStr | None, price: Price | None = None
+    ) -> None:
         self.name = name
         self._spec = spec
+        self._price = price
         self.tie_margin = spec.tie_margin
         self._endpoint = ChatEndpoint(spec.base_url, api_key, spec.max_concurrency)
         self._kept: OrderedDict[tuple[str, ...], Reward] = OrderedDict()
@@ -99,11 +102,11 @@ class NemotronJudge(RewardJudge):
         messages = [*prompt, Message(role="assistant", content=response)]
         key = tuple(part for m in messages for part in (m.role, m.content))
         if key in self._kept:
-            return Reward(self._kept[key].value, calls=0)
+            return _known(self._kept[key])
         if key in self._asking:
             # What it cost is counted by who asked first.
             shared = await asyncio.shield(self._asking[key])
-            return replace(shared, prompt_tokens=0, completion_tokens=0, calls=0)
+            return _known(shared)
         task = asyncio.create_task(self._ask(key, messages, timeout_s))
         self._asking[key] = task
         task.add_done_callback(partial(self._asked, key))
@@ -121,7 +124,15 @@ class NemotronJudge(RewardJudge):
             return Reward(None, f"refused: {error.message}")
         value = pick(parse_rewards(reply.text), self._spec.attribute)
         reason = None if value is not None else f"no reward in the reply {reply.text[:200]!r}"
-        reward = Reward(value, reason, reply.prompt_tokens, reply.completion_tokens)
+        charge = charged(reply, self._price)
+        reward = Reward(
+            value,
+            reason,
+            reply.prompt_tokens,
+            reply.completion_tokens,
+            cost_usd=charge.cost_usd,
+            unpriced_calls=charge.unpriced_calls,
+        )
         if value is not None:
             self._keep(key, reward)
         return reward
@@ -151,6 +162,11 @@ class NemotronJudge(RewardJudge):
         for task in list(self._asking.values()):
             task.cancel()
         await self._endpoint.aclose()
+
+
+def _known(reward: Reward) -> Reward:
+    """The same for somebody else, who did not pay for it."""
+    return Reward(reward.value, reward.reason, calls=0)
 
 
 async def describe_model(name: str, kind: str, model: str, endpoint: ChatEndpoint) -> JudgeInfo:

@@ -18,6 +18,7 @@ from plaudit_judge.judges.base import Case, KeyedSpec, Opinion, Reply
 from plaudit_judge.judges.chat import MAX_REPLY_CHARS, ChatAnswer, ChatEndpoint, ChatUsage
 from plaudit_judge.judges.nemotron import NVIDIA_URL, describe_model
 from plaudit_judge.judges.retrying import ask_until
+from plaudit_judge.ledger.prices import Price, charged
 from plaudit_judge.parse import Seat
 
 _MAX_TRIES = 50
@@ -63,9 +64,16 @@ class NemotronGenrmJudge:
     reads_rubric = False
     is_symmetric = False
 
-    def __init__(self, name: str, spec: NemotronGenrmSpec, api_key: SecretStr | None) -> None:
+    def __init__(
+        self,
+        name: str,
+        spec: NemotronGenrmSpec,
+        api_key: SecretStr | None,
+        price: Price | None = None,
+    ) -> None:
         self.name = name
         self._spec = spec
+        self._price = price
         self._endpoint = ChatEndpoint(spec.base_url, api_key, spec.max_concurrency)
 
     async def compare(self, case: Case, timeout_s: float) -> Opinion:
@@ -73,7 +81,7 @@ class NemotronGenrmJudge:
         reply = await ask_until(self.name, timeout_s, lambda: self._attempt(case))
         seat = parse_ranking(reply.text)
         metrics.count_verdict(self.name, seat)
-        return Opinion(seat, reply)
+        return Opinion(seat, charged(reply, self._price))
 
     async def _attempt(self, case: Case) -> Reply:
         request = GenrmRequest(

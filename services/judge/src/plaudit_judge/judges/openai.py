@@ -11,6 +11,7 @@ from plaudit_judge.judges.base import Ask, KeyedSpec, Reply
 from plaudit_judge.judges.chat import ChatEndpoint
 from plaudit_judge.judges.retrying import ask_until
 from plaudit_judge.judges.text_judge import TextJudge
+from plaudit_judge.ledger.prices import Price, charged
 
 Structured = Literal["auto", "on", "off"]
 _ABOUT_STRUCTURE = ("response_format", "json_schema", "structured", "schema", "guided", "grammar")
@@ -29,16 +30,20 @@ class OpenAISpec(KeyedSpec):
 
 
 class OpenAIJudge(TextJudge):
-    def __init__(self, name: str, spec: OpenAISpec, api_key: SecretStr | None) -> None:
+    def __init__(
+        self, name: str, spec: OpenAISpec, api_key: SecretStr | None, price: Price | None = None
+    ) -> None:
         self.name = name
         self._timeout_s = spec.timeout_s
         self._model = spec.model
         self._structured = spec.structured
         self.offers_structure = spec.structured != "off"
+        self._price = price
         self._endpoint = ChatEndpoint(spec.base_url, api_key, spec.max_concurrency)
 
     async def ask(self, ask: Ask, timeout_s: float) -> Reply:
-        return await ask_until(self.name, timeout_s, lambda: self._attempt(ask))
+        reply = await ask_until(self.name, timeout_s, lambda: self._attempt(ask))
+        return charged(reply, self._price)
 
     async def _attempt(self, ask: Ask) -> Reply:
         plain = replace(ask, schema=None)

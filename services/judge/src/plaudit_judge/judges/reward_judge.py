@@ -49,4 +49,6 @@ def _reply(both: Sequence[Reward]) -> Reply:
         text=f"rewards: {texts[0]}, {texts[1]}",
         prompt_tokens=sum(one.prompt_tokens for one in both),
         completion_tokens=sum(one.completion_tokens for one in both),
+        cost_usd=sum(one.cost_usd for one in both),
+        unpriced_calls=sum(one.unpriced_calls for one in both),
     )
