@@ -25,6 +25,8 @@ from plaudit_judge.prompt import extract_prompt_text
 from plaudit_judge.rubric import Rubric
 from plaudit_judge.together import together
 
+POINTS_OF_A: dict[Winner, float] = {"a": 1.0, "tie": 0.5, "b": 0.0}
+
 
 @dataclass(frozen=True)
 class Bench:
@@ -156,13 +158,14 @@ def decide(by_order: Sequence[Sequence[Winner | None]]) -> Winner | None:
     Unparsed votes are excluded: an order without a parsed vote has no say, and a pair without one
     has no winner.
     """
-    winners = {_majority(votes) for votes in by_order} - {None}
+    winners = {majority(votes) for votes in by_order} - {None}
     if not winners:
         return None
     return winners.pop() if len(winners) == 1 else "tie"
 
 
-def _majority(votes: Iterable[Winner | None]) -> Winner | None:
+def majority(votes: Iterable[Winner | None]) -> Winner | None:
+    """The most frequent parsed vote; a tie when there are several."""
     counts = Counter(vote for vote in votes if vote is not None)
     if not counts:
         return None
@@ -174,8 +177,7 @@ def _majority(votes: Iterable[Winner | None]) -> Winner | None:
 
 def share_of_a(winners: Iterable[Winner | None]) -> float | None:
     """The share of the parsed votes that a won, a tie counting one half."""
-    points = {"a": 1.0, "tie": 0.5, "b": 0.0}
-    scores = [points[winner] for winner in winners if winner is not None]
+    scores = [POINTS_OF_A[winner] for winner in winners if winner is not None]
     return sum(scores) / len(scores) if scores else None
 
 

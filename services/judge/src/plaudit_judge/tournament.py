@@ -17,7 +17,7 @@ from plaudit.schemas.judge import (
 from plaudit.telemetry import get_logger
 from plaudit_judge import metrics
 from plaudit_judge.chance import draw
-from plaudit_judge.pairwise import Bench, add_usage, judge_pair
+from plaudit_judge.pairwise import POINTS_OF_A, Bench, add_usage, judge_pair
 from plaudit_judge.prompt import extract_prompt_text
 from plaudit_judge.ratings.bootstrap import bootstrap_intervals
 from plaudit_judge.ratings.game import Game
@@ -28,7 +28,6 @@ from plaudit_judge.schedules.schedule import Match
 from plaudit_judge.together import together
 
 log = get_logger(__name__)
-_SCORE_OF_A = {"a": 1.0, "tie": 0.5, "b": 0.0}
 _MAX_NUMBER = 1e9
 """Ratings and rewards made of such numbers cannot overflow."""
 _UNJUDGED = PairwiseResponse(winner=None, p_a=None, votes=[], usage=Usage())
@@ -115,7 +114,7 @@ async def _compare(bench: Bench, request: TournamentRequest, match: Match) -> Pa
 def _game(match: Match, result: PairwiseResponse) -> Game | None:
     if result.winner is None:
         return None
-    return Game(match.a, match.b, _SCORE_OF_A[result.winner])
+    return Game(match.a, match.b, POINTS_OF_A[result.winner])
 
 
 def _judged(request: TournamentRequest, match: Match, result: PairwiseResponse) -> Judged | None:
@@ -129,7 +128,7 @@ def _judged(request: TournamentRequest, match: Match, result: PairwiseResponse) 
 
 
 def _verdict(match: Match, winner: Winner, swapped: bool) -> Verdict:
-    score_a = _SCORE_OF_A[winner]
+    score_a = POINTS_OF_A[winner]
     if swapped:
         return Verdict(match.b, match.a, 1.0 - score_a)
     return Verdict(match.a, match.b, score_a)
