@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar, get_origin
@@ -15,6 +16,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from typer.core import TyperGroup
 
 import plaudit.cli.main
+import plaudit.service.gate
 import plaudit.service.middleware
 import plaudit_judge.app
 import plaudit_judge.cli
@@ -31,6 +33,7 @@ import plaudit_sandbox.metrics
 import plaudit_trainer.cli
 from plaudit.config import ServiceSettings
 from plaudit.config.api_key import WithApiKey
+from plaudit.config.keys import NamedKey
 from plaudit.local.recipes import read_recipe
 from plaudit.queue import QueueOptions, queue_metrics
 from plaudit_judge.judges.base import SpecBase
@@ -42,7 +45,7 @@ from plaudit_judge.judges.nemotron_genrm import NemotronGenrmSpec
 from plaudit_judge.judges.openai import OpenAISpec as OpenAIJudgeSpec
 from plaudit_judge.judges.reward_model import RewardModelSpec
 from plaudit_judge.judges.rule import RuleSpec
-from plaudit_judge.settings import JudgeSettings
+from plaudit_judge.settings import JudgeKey, JudgeSettings
 from plaudit_reward.embedding.spec import (
     EndpointSpec,
     HashedSpec,
@@ -66,18 +69,19 @@ APPS = {
     "judge": lambda: plaudit_judge.app.make_app(JudgeSettings()),
     "sandbox": lambda: plaudit_sandbox.app.build_app(SandboxSettings()),
 }
-METRICS: dict[str, ModuleType] = {
-    "rollout": plaudit_rollout.metrics,
-    "reward": plaudit_reward.metrics,
-    "judge": plaudit_judge.metrics,
-    "sandbox": plaudit_sandbox.metrics,
-    "every-service": plaudit.service.middleware,
+METRICS: dict[str, tuple[ModuleType, ...]] = {
+    "rollout": (plaudit_rollout.metrics,),
+    "reward": (plaudit_reward.metrics,),
+    "judge": (plaudit_judge.metrics,),
+    "sandbox": (plaudit_sandbox.metrics,),
+    "every-service": (plaudit.service.middleware, plaudit.service.gate),
 }
 SETTINGS: dict[str, tuple[Any, ...]] = {
     "rollout": (RolloutSettings,),
     "reward": (RewardSettings, HashedSpec, EndpointSpec, OpenAISpec, PolicySpec, SentenceSpec),
     "judge": (
         JudgeSettings,
+        JudgeKey,
         SpecBase,
         OpenAIJudgeSpec,
         ClaudeSpec,
@@ -91,7 +95,7 @@ SETTINGS: dict[str, tuple[Any, ...]] = {
     ),
     "sandbox": (SandboxSettings,),
     "trainer": (TrainerSettings,),
-    "every-service": (ServiceSettings,),
+    "every-service": (ServiceSettings, NamedKey, WithApiKey),
     "queue": (QueueOptions,),
 }
 COMMANDS = {
@@ -120,7 +124,7 @@ def test_the_page_has_every_endpoint(service: str) -> None:
 
 @pytest.mark.parametrize("name", METRICS)
 def test_the_page_has_every_metric(name: str) -> None:
-    for metric in vars(METRICS[name]).values():
+    for metric in chain.from_iterable(vars(module).values() for module in METRICS[name]):
         if isinstance(metric, MetricWrapperBase):
             total = "_total" if isinstance(metric, Counter) else ""
             assert f"`{metric._name}{total}" in page(name)

@@ -3,10 +3,12 @@ import threading
 import time
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from plaudit.config import ServiceSettings
 from plaudit.schemas.job import JobView
@@ -14,9 +16,14 @@ from plaudit.schemas.reward import ScoreRequest
 from plaudit.service import JobVerb, add_job_routes, create_app
 from plaudit.testing.server import AppThread
 
+from .keyed import PLAIN, bearer, key_of, named_keys
+
 # why: without `verify=False` every call loads the certificates again, 45 ms of CPU.
 get = partial(httpx.get, verify=False)
 post = partial(httpx.post, verify=False)
+
+EXTERNAL, OTHER = key_of("external"), key_of("other")
+ECHO = {"verb": "echo", "request": {}}
 
 
 class Board:
@@ -47,18 +54,22 @@ class Setup:
         self.server, self.url = server, server.url
         self.echo, self.waited = echo, waited
 
-    def post(self, body: dict[str, Any], key: str | None = None) -> httpx.Response:
-        headers = {"idempotency-key": key} if key else {}
+    def post(self, body: dict[str, Any], key: str | None = None, by: str = PLAIN) -> httpx.Response:
+        headers = bearer(by) | ({"idempotency-key": key} if key else {})
         return post(f"{self.url}/v1/jobs", json=body, headers=headers)
 
-    def get(self, job_id: str, wait: float | str = 0) -> httpx.Response:
-        return get(f"{self.url}/v1/jobs/{job_id}", params={"wait": wait}, timeout=20)
+    def get(self, job_id: str, wait: float | str = 0, by: str = PLAIN) -> httpx.Response:
+        return get(
+            f"{self.url}/v1/jobs/{job_id}", params={"wait": wait}, timeout=20, headers=bearer(by)
+        )
 
 
 @pytest.fixture
-def setup() -> Iterator[Setup]:
+def setup(tmp_path: Path) -> Iterator[Setup]:
     echo, waited = Board(), Board()
-    app = create_app("test", ServiceSettings(drain_timeout_s=5))
+    keys = named_keys(tmp_path, {"external": {"scopes": ["echo"]}, "other": {}})
+    settings = ServiceSettings(api_keys=[SecretStr(PLAIN)], keys=keys, drain_timeout_s=5)
+    app = create_app("test", settings)
     verbs = {
         "echo": JobVerb(submit=echo.submit, view=echo.view),
         "waited": JobVerb(submit=waited.submit, view=waited.view, wait=waited.wait),
@@ -92,6 +103,40 @@ def test_the_same_key_is_the_same_job(setup: Setup) -> None:
 def test_without_a_key_every_call_is_a_new_job(setup: Setup) -> None:
     found = {setup.post({"verb": "echo", "request": {}}).json()["job_id"] for _ in range(3)}
     assert len(found) == 3
+
+
+def test_the_same_key_of_another_caller_is_another_job(setup: Setup) -> None:
+    found = [setup.post(ECHO, "k", by).json()["job_id"] for by in (PLAIN, EXTERNAL, OTHER)]
+    assert found == ["echo.k", "echo@external.k", "echo@other.k"]
+    assert setup.echo.num_started == 3
+
+
+@pytest.mark.parametrize("key", ["k", None])
+def test_only_its_caller_and_plain_keys_find_a_job(setup: Setup, key: str | None) -> None:
+    job_id = setup.post(ECHO, key, EXTERNAL).json()["job_id"]
+    assert setup.get(job_id, by=EXTERNAL).json()["status"] == "queued"
+    assert setup.get(job_id, by=PLAIN).json()["status"] == "queued"
+    hidden, missing = setup.get(job_id, by=OTHER), setup.get(f"{job_id}x", by=OTHER)
+    assert (hidden.status_code, missing.status_code) == (404, 404)
+    assert hidden.json()["detail"] == missing.json()["detail"].replace(f"{job_id}x", job_id)
+
+
+@pytest.mark.parametrize("key", ["external.k", "@external.k", "echo@external.k", "other@k"])
+def test_no_key_makes_one_callers_job_anothers(setup: Setup, key: str) -> None:
+    setup.post(ECHO, "k", EXTERNAL)
+    for by, prefix in ((PLAIN, "echo."), (OTHER, "echo@other.")):
+        job_id = setup.post(ECHO, key, by).json()["job_id"]
+        assert job_id == prefix + key
+        assert setup.get(job_id, by=EXTERNAL).status_code == 404
+    assert setup.echo.num_started == 3
+
+
+def test_a_job_needs_the_scope_of_its_verb(setup: Setup) -> None:
+    response = setup.post({"verb": "waited", "request": {}}, by=EXTERNAL)
+    assert response.status_code == 403
+    assert "no scope 'waited'" in response.json()["detail"]
+    assert setup.waited.num_started == 0
+    assert setup.get("waited@external.k", by=EXTERNAL).status_code == 403
 
 
 def test_waiting_returns_as_soon_as_the_job_is_finished(setup: Setup) -> None:

@@ -49,7 +49,8 @@ def create_app(
     )
     app.state.draining = draining
     app.state.settings = settings
-    app.state.lists = lists
+    app.state.lists = frozenset(lists)
+    app.state.job_verbs = frozenset()
     app.add_middleware(
         Chassis,
         name=name,

@@ -50,6 +50,7 @@ def owner_of(job_id: str) -> str | None:
 
 
 def add_job_routes(app: FastAPI, verbs: Mapping[str, JobVerb]) -> None:
+    app.state.job_verbs = frozenset(verbs)
     docs = json_docs(JobRequest, JobAccepted)
     docs["responses"] = {202: docs["responses"][200]}
 

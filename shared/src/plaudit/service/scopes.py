@@ -30,7 +30,7 @@ def needed_scope(method: str, path: str, lists: Collection[str]) -> str | None:
 
 
 def check_scopes(app: FastAPI) -> None:
-    """Once all routes are there. Raises ConfigError for a scope that no route has."""
+    """Once all routes are there. Raises ConfigError for a scope that nothing needs."""
     settings: ServiceSettings = app.state.settings
     known = known_scopes(app)
     for name, key in settings.keys.items():
@@ -45,4 +45,6 @@ def check_scopes(app: FastAPI) -> None:
 
 def known_scopes(app: FastAPI) -> set[str]:
     paths = {route.path for route in app.routes if isinstance(route, APIRoute)} - OPEN_PATHS
-    return {scope_of(path) for path in paths} - UNSCOPED - set(app.state.lists)
+    job_verbs: frozenset[str] = app.state.job_verbs
+    lists: frozenset[str] = app.state.lists
+    return {*map(scope_of, paths), *job_verbs} - UNSCOPED - lists

@@ -95,7 +95,7 @@ class Server(uvicorn.Server):
         """From opening the lifespan to closing it; returns when `stop` was called.
 
         Raises:
-            ConfigError: a named key has a scope that the app has no route for.
+            ConfigError: a named key has a scope that nothing in the app needs.
         """
         check_scopes(self.fastapi)
         host, port = listener.getsockname()[:2]
