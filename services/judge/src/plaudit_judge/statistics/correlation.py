@@ -39,8 +39,8 @@ def _spread(weights: Matrix, x: Matrix | Vector) -> tuple[Vector, NDArray[np.boo
 
 
 def _centred(x: Vector) -> Vector:
-    """So that squares lose no digits; exactly 0 when there is one value only."""
-    return x - x.mean() if len(set(x)) > 1 else np.zeros_like(x)
+    """So that squares lose no digits."""
+    return x - x.mean() if x.size else x
 
 
 class _Ranks:
