@@ -1,0 +1,223 @@
+"""`plaudit judge VERB INPUT.jsonl`: an evaluation job from a file to a file."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import SecretStr
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as ProgressBar
+from rich.table import Table
+
+from plaudit.cli.judge_summary import shown, summarize
+from plaudit.cli.output import err, out, plain, print_json
+from plaudit.client import ClientOptions, JudgeClient
+from plaudit.config.overrides import apply_override
+from plaudit.errors import ConfigError
+from plaudit.judging import run, verbs
+from plaudit.judging.failures import read_failures, write_failures
+from plaudit.judging.items import Checked, Source
+from plaudit.judging.preflight import check_service
+from plaudit.judging.results import Results
+from plaudit.judging.verbs import Verb
+from plaudit.local.environment import Environment
+from plaudit.local.logs import printable
+
+EXIT_INCOMPLETE = 1
+_ALL_ATTEMPTS = 10_000
+"""The stall time-out ends the attempts; the number only bounds a service that fails at once."""
+
+app = typer.Typer(
+    help="Judge a JSONL file: one request per line in, one answer per line out. The same command "
+    "again goes on where it stopped and pays for nothing twice.",
+    no_args_is_help=True,
+)
+
+Input = Annotated[Path, typer.Argument(help="JSONL, one request per line (docs/judge.md).")]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Default: INPUT.VERB.jsonl beside it.")
+]
+JudgeName = Annotated[str | None, typer.Option("--judge", help="Default: self.")]
+RubricName = Annotated[str | None, typer.Option("--rubric", help="Default: the verb's own.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="A field that lines leave out, e.g. votes=3 or schedule=swiss."),
+]
+RunId = Annotated[
+    str | None,
+    typer.Option("--run-id", help="For costs and stored verdicts. Default: the output's name."),
+]
+Concurrency = Annotated[int, typer.Option(min=1, max=1024, help="Requests at once.")]
+Stall = Annotated[
+    float, typer.Option("--stall-timeout-s", min=1.0, help="Give up after so long without answer.")
+]
+Json = Annotated[bool, typer.Option("--json", help="The summary as JSON.")]
+
+
+@dataclass(frozen=True)
+class Command:
+    """What was asked for on the command line."""
+
+    source: Source
+    output: Path
+    concurrency: int
+    stall_timeout_s: float
+    as_json: bool
+
+
+def _add(verb: Verb, *, name: str | None = None, label: str | None = None, text: str = "") -> None:
+    def command(
+        input_path: Input,
+        output: Output = None,
+        judge: JudgeName = None,
+        rubric: RubricName = None,
+        settings: Set = None,
+        run_id: RunId = None,
+        concurrency: Concurrency = 32,
+        stall_timeout_s: Stall = 600.0,
+        as_json: Json = False,
+    ) -> None:
+        path = output or input_path.with_suffix(f".{name or verb.name}.jsonl")
+        if path == input_path:
+            raise ConfigError(f"--output {path} is the input itself.", fix="name another file")
+        fields = {"judge": judge, "rubric": rubric, "lane": "eval", "run_id": run_id or path.stem}
+        source = Source(input_path, verb, _defaults(verb, fields, settings or []), label)
+        _execute(Command(source, path, concurrency, stall_timeout_s, as_json))
+
+    app.command(name or verb.name, help=text)(command)
+
+
+_add(verbs.PAIRWISE, text="Which of `a` and `b` is better.")
+_add(verbs.POINTWISE, text="Score `response` by a rubric.")
+_add(verbs.LISTWISE, text="Score all `responses` in one call.")
+_add(verbs.TOURNAMENT, text="Rank `responses` by comparing them.")
+_add(verbs.REWARD, text="A number for each of `responses`, from judges that give them.")
+_add(
+    verbs.PAIRWISE,
+    name="calibrate",
+    label="winner",
+    text="Ask for each pair and compare with what is right: column `winner` (a, b or tie).",
+)
+
+
+def _defaults(verb: Verb, fields: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
+    """Raises ConfigError: the verb has no such field."""
+    defaults = {name: value for name, value in fields.items() if value is not None}
+    for override in overrides:
+        apply_override(defaults, override)
+    for name in defaults.keys() - verb.request.model_fields.keys():
+        raise ConfigError(
+            f"{verb.name} has no field {name!r}.",
+            fix=f"it has {', '.join(sorted(verb.request.model_fields))}",
+        )
+    return defaults
+
+
+def _execute(command: Command) -> None:
+    checked = command.source.check()
+    failures = read_failures(_failures_path(command))
+    progress = run.Progress(checked.num_items, earlier_failures=failures)
+    with Results(command.output, command.source.verb) as results:
+        started_s = time.monotonic()
+        try:
+            asyncio.run(_judge(command, checked, results, progress))
+        except BaseException:
+            _tell_rest(command, progress)
+            raise
+        finally:
+            write_failures(_failures_path(command), progress.unsolved())
+        _tell(command, results, progress, time.monotonic() - started_s)
+    if progress.failures:
+        raise typer.Exit(EXIT_INCOMPLETE)
+
+
+async def _judge(
+    command: Command, checked: Checked, results: Results, progress: run.Progress
+) -> None:
+    async with open_client(ClientOptions()) as client:
+        await check_service(client, checked)
+    options = ClientOptions(
+        timeout_s=command.stall_timeout_s,
+        max_attempts=_ALL_ATTEMPTS,
+        max_connections=command.concurrency,
+    )
+    async with open_client(options) as client:
+        with _bar(progress) as changed:
+            judging = run.Judging(
+                client,
+                command.source,
+                results,
+                progress,
+                stall_timeout_s=command.stall_timeout_s,
+                changed=changed,
+            )
+            await judging.run(command.concurrency)
+
+
+def open_client(options: ClientOptions) -> JudgeClient:
+    """At PLAUDIT_JUDGE_URL with PLAUDIT_API_KEY, or at this machine's own service."""
+    environment = Environment()
+    key = environment.api_key
+    secret = None if key is None else SecretStr(key)
+    return JudgeClient(environment.url("judge"), options.model_copy(update={"api_key": secret}))
+
+
+@contextmanager
+def _bar(progress: run.Progress) -> Iterator[Callable[[], None]]:
+    """On a terminal only, and never on standard output."""
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+    )
+    with ProgressBar(*columns, console=err, disable=not err.is_terminal) as bar:
+        task = bar.add_task("", total=progress.num_items)
+
+        def changed() -> None:
+            failed = f"{len(progress.failures)} failed" if progress.failures else ""
+            bar.update(task, completed=progress.num_done(), description=failed)
+
+        yield changed
+
+
+def _tell(command: Command, results: Results, progress: run.Progress, wall_s: float) -> None:
+    summary = summarize(results, progress, wall_s)
+    if command.as_json:
+        print_json(summary)
+        return
+    table = Table(show_header=False, box=None)
+    for name, value in summary.items():
+        table.add_row(name.replace("_", " "), plain(shown(value)))
+    out.print(table)
+    out.print(f"answers: {command.output}", markup=False)
+    _tell_failures(command, progress)
+
+
+def _tell_failures(command: Command, progress: run.Progress) -> None:
+    if not progress.failures:
+        return
+    first = next(iter(progress.failures.values()))
+    err.print(
+        f"{len(progress.failures)} items failed, e.g. {first.id}: {printable(first.error)}\n"
+        f"all of them: {_failures_path(command)}; the same command asks for them again",
+        markup=False,
+    )
+
+
+def _tell_rest(command: Command, progress: run.Progress) -> None:
+    done = progress.num_earlier + progress.num_answered
+    err.print(
+        f"{done} of {progress.num_items} items are answered in {command.output}; "
+        "the same command goes on from there",
+        markup=False,
+    )
+
+
+def _failures_path(command: Command) -> Path:
+    return command.output.with_suffix(".failures.jsonl")

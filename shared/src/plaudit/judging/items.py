@@ -1,0 +1,142 @@
+"""The lines of a JSONL file, as requests."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from plaudit.errors import ConfigError
+from plaudit.judging.verbs import Verb
+from plaudit.schemas.judge import JudgedRequest
+
+MAX_LINE_BYTES = 16 * 2**20
+_MAX_ID_CHARS = 256
+
+
+@dataclass(frozen=True)
+class Item:
+    """`key` stands for the whole question: the same in another run that asks the same."""
+
+    item_id: str
+    request: JudgedRequest
+    key: str
+    label: Any = None
+    """What is known to be right, for calibration; not sent."""
+
+    def rubrics(self) -> set[str]:
+        """The one it is judged by; none for a reward."""
+        return {value for name, value in self.request if name == "rubric"}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a whole file asks for."""
+
+    num_items: int
+    judges: frozenset[str]
+    rubrics: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Source:
+    """`defaults` fill what a line leaves out; `label` is the column that holds what is right."""
+
+    path: Path
+    verb: Verb
+    defaults: Mapping[str, Any]
+    label: str | None = None
+
+    def items(self) -> Iterator[Item]:
+        """Raises ConfigError that names the line and the column."""
+        for number, line in enumerate(self._lines(), start=1):
+            if line.strip():
+                yield self._item(line, f"{self.path}:{number}")
+
+    def check(self) -> Checked:
+        """Reads all items once: no call is paid for before a typo is found.
+
+        Raises ConfigError: a wrong line, the same id twice, no line at all.
+        """
+        seen: dict[str, int] = {}
+        judges: set[str] = set()
+        rubrics: set[str] = set()
+        for number, item in enumerate(self.items(), start=1):
+            judges.add(item.request.judge)
+            rubrics |= item.rubrics()
+            first = seen.setdefault(item.item_id, number)
+            if first != number:
+                raise ConfigError(
+                    f"{self.path}: items {first} and {number} have the same id {item.item_id!r}.",
+                    fix="give each line an `id` of its own; lines without one must differ",
+                )
+        if not seen:
+            raise ConfigError(f"{self.path} has no lines.", fix="write one JSON object per line")
+        return Checked(len(seen), frozenset(judges), frozenset(rubrics))
+
+    def _lines(self) -> Iterator[bytes]:
+        try:
+            with self.path.open("rb") as file:
+                while line := file.readline(MAX_LINE_BYTES + 1):
+                    if len(line) > MAX_LINE_BYTES:
+                        raise ConfigError(f"{self.path}: a line is over {MAX_LINE_BYTES} bytes.")
+                    yield line
+        except OSError as error:
+            raise ConfigError(f"{self.path} cannot be read: {error.strerror}.") from error
+
+    def _item(self, line: bytes, place: str) -> Item:
+        fields = _object(line, place)
+        item_id = fields.pop("id", None)
+        fields.pop("metadata", None)
+        label = self._label(fields, place)
+        if isinstance(fields.get("prompt"), str):
+            fields["prompt"] = [{"role": "user", "content": fields["prompt"]}]
+        request = self._request({**self.defaults, **fields}, place)
+        key = _key(self.verb.name, request)
+        return Item(key[:16] if item_id is None else _id(item_id, place), request, key, label)
+
+    def _label(self, fields: dict[str, Any], place: str) -> Any:
+        if self.label is None:
+            return None
+        if self.label not in fields:
+            raise ConfigError(f"{place}: {self.label}: missing; it says what is right.")
+        return fields.pop(self.label)
+
+    def _request(self, fields: dict[str, Any], place: str) -> JudgedRequest:
+        try:
+            return self.verb.request.model_validate(fields)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            fix = None
+            if first["type"] == "extra_forbidden":
+                fix = "columns of your own go into an object `metadata`, which is left aside"
+            raise ConfigError(f"{place}: {where}: {first['msg']}.", fix=fix) from None
+
+
+def _object(line: bytes, place: str) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{place}: not JSON: {error}.") from None
+    if not isinstance(found, dict):
+        raise ConfigError(f"{place}: not a JSON object.")
+    return found
+
+
+def _id(value: object, place: str) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ConfigError(f"{place}: id: must be a text or a whole number.")
+    text = str(value)
+    if not 0 < len(text) <= _MAX_ID_CHARS:
+        raise ConfigError(f"{place}: id: must have 1 to {_MAX_ID_CHARS} characters.")
+    return text
+
+
+def _key(verb: str, request: JudgedRequest) -> str:
+    digest = hashlib.sha256(f"{verb}\n".encode())
+    digest.update(request.model_dump_json().encode())
+    return digest.hexdigest()
