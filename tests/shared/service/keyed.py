@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import structlog
 from fastapi import FastAPI, Request
 from pydantic import SecretStr
 
 from plaudit.config import ServiceSettings
 from plaudit.config.keys import NamedKey
 from plaudit.service import caller_of, create_app, idempotency_key
+from plaudit.telemetry.trace import current_caller
 
 # why: without `verify=False` every call loads the certificates again, 45 ms of CPU.
 send = partial(httpx.request, verify=False)
@@ -46,8 +46,7 @@ def make_app(directory: Path, limits: dict[str, dict[str, Any]]) -> FastAPI:
     @app.get("/v1/leases")
     async def work(request: Request) -> dict[str, Any]:
         await request.body()
-        context = structlog.contextvars.get_contextvars()
         key = idempotency_key(request)
-        return {"caller": caller_of(request), "logged": context.get("caller"), "key": key}
+        return {"caller": caller_of(request), "logged": current_caller(), "key": key}
 
     return app

@@ -1,6 +1,9 @@
 """Named keys on a real socket: what each may ask for, and that nothing tells them."""
 
+import re
+import socket
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +87,19 @@ def test_handlers_and_logs_learn_the_callers_name(url: str) -> None:
     headers |= bearer(PLAIN)
     found = send("POST", f"{url}/v1/score", headers=headers).json()
     assert found == {"caller": None, "logged": None, "key": "k"}
+
+
+def test_a_pipelined_request_is_its_own_callers(url: str) -> None:
+    asked = "".join(
+        f"POST /v1/score HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n"
+        f"connection: {connection}\r\ncontent-length: 0\r\n\r\n"
+        for key, connection in ((key_of("external"), "keep-alive"), (PLAIN, "close"))
+    )
+    host, port = url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=5.0) as connection:
+        connection.sendall(asked.encode())
+        answers = b"".join(iter(partial(connection.recv, 65536), b""))
+    assert re.findall(rb'"logged":([^,]*)', answers) == [b'"external"', b"null"]
 
 
 def test_refusals_are_counted_by_name_and_limit(url: str) -> None:

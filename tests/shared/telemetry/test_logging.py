@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from plaudit.telemetry import get_logger, setup_logging, use_traceparent
 from plaudit.telemetry.redact import MAX_TEXT_CHARS
-from plaudit.telemetry.trace import bind, new_trace, unbind
+from plaudit.telemetry.trace import bind, bind_caller, new_trace, unbind
 
 Captured = pytest.CaptureFixture[str]
 SECRET = "sk-very-secret-key"
@@ -45,16 +45,18 @@ def test_a_logger_made_before_setup_follows_it(capsys: Captured) -> None:
     assert lines(capsys)[0]["event"] == "late"
 
 
-def test_every_line_carries_trace_and_request_id(capsys: Captured) -> None:
+def test_every_line_carries_trace_request_id_and_caller(capsys: Captured) -> None:
     setup_logging("reward", format="json")
     tokens = bind(new_trace(), "request-1")
+    bind_caller("external")
     with use_traceparent(None) as trace:
         get_logger().info("inside")
     unbind(tokens)
     get_logger().info("outside")
     inside, outside = lines(capsys)
     assert (inside["trace_id"], inside["request_id"]) == (trace.trace_id, "request-1")
-    assert "trace_id" not in outside
+    assert inside["caller"] == "external"
+    assert not {"trace_id", "request_id", "caller"} & outside.keys()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from collections.abc import Collection
 from typing import TypeVar
 
 from starlette.types import Scope
-from structlog.contextvars import bind_contextvars, unbind_contextvars
 
 from plaudit.config.keys import NamedKey
 from plaudit.errors import BodyTooLarge, Forbidden, PlauditError, QueueFull
@@ -13,6 +12,7 @@ from plaudit.service.body_limit import BodyBound, body_too_large
 from plaudit.service.scopes import needed_scope
 from plaudit.service.token_bucket import TokenBucket
 from plaudit.telemetry.metrics import counter
+from plaudit.telemetry.trace import bind_caller
 
 KEY_REFUSALS = counter(
     "plaudit_http_key_refusals_total",
@@ -44,11 +44,10 @@ class Gate:
         self._check_rate()
         self._num_in_progress += 1
         scope.setdefault("state", {}).update(gate=self)
-        bind_contextvars(caller=self.name)
+        bind_caller(self.name)
 
     def leave(self) -> None:
         self._num_in_progress -= 1
-        unbind_contextvars("caller")
 
     def check_scope(self, scope: str) -> None:
         scopes = self._key.scopes

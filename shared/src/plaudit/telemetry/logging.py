@@ -9,7 +9,7 @@ import structlog
 from structlog.typing import FilteringBoundLogger, Processor
 
 from plaudit.telemetry.redact import escape_control, redact_value
-from plaudit.telemetry.trace import current_request_id, current_trace
+from plaudit.telemetry.trace import current_caller, current_request_id, current_trace
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["console", "json"]
@@ -61,6 +61,9 @@ def processors(service: str) -> list[Processor]:
         request_id = current_request_id()
         if request_id is not None:
             event.setdefault("request_id", request_id)
+        caller = current_caller()
+        if caller is not None:
+            event.setdefault("caller", caller)
         return event
 
     return [

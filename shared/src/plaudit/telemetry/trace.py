@@ -28,6 +28,9 @@ class TraceContext:
 
 _trace: ContextVar[TraceContext | None] = ContextVar("plaudit_trace", default=None)
 _request_id: ContextVar[str | None] = ContextVar("plaudit_request_id", default=None)
+_caller: ContextVar[str | None] = ContextVar("plaudit_caller", default=None)
+
+Tokens = tuple[Token[TraceContext | None], Token[str | None], Token[str | None]]
 
 
 def new_id(num_bytes: int) -> str:
@@ -72,6 +75,11 @@ def current_request_id() -> str | None:
     return _request_id.get()
 
 
+def current_caller() -> str | None:
+    """The name of the API key that the request came with."""
+    return _caller.get()
+
+
 @contextmanager
 def use_traceparent(traceparent: str | None) -> Iterator[TraceContext]:
     """Everything inside belongs to the caller's trace (a new one when None)."""
@@ -83,13 +91,18 @@ def use_traceparent(traceparent: str | None) -> Iterator[TraceContext]:
         _trace.reset(token)
 
 
-def bind(
-    trace: TraceContext, request_id: str
-) -> tuple[Token[TraceContext | None], Token[str | None]]:
+def bind(trace: TraceContext, request_id: str) -> Tokens:
     """For the HTTP middleware, where a context manager costs too much."""
-    return _trace.set(trace), _request_id.set(request_id)
+    # why the caller, too: a pipelined request begins in the context of the one before it.
+    return _trace.set(trace), _request_id.set(request_id), _caller.set(None)
 
 
-def unbind(tokens: tuple[Token[TraceContext | None], Token[str | None]]) -> None:
+def bind_caller(name: str) -> None:
+    """Of the request that was bound last."""
+    _caller.set(name)
+
+
+def unbind(tokens: Tokens) -> None:
     _trace.reset(tokens[0])
     _request_id.reset(tokens[1])
+    _caller.reset(tokens[2])
