@@ -58,6 +58,16 @@ def larger_number_wins(body: dict[str, Any]) -> web.Response:
     return completion(f"Winner: response {'A' if float(first) > float(second) else 'B'}")
 
 
+def policy(*versions: int | None, run_id: str = "run7") -> dict[str, Any]:
+    """As the rollout API says which versions its engines serve."""
+    replicas = [
+        {"replica_id": f"r{i}", "version": v, "state": "serving", "updated_at": 1.0}
+        for i, v in enumerate(versions)
+    ]
+    announced = {"run_id": run_id, "version": 3, "path": "/p", "manifest_sha256": "0" * 64}
+    return {"announced": announced, "replicas": replicas}
+
+
 class ChatServer:
     """Answers as `behave` says. Also a rollout API: GET /v1/policy answers `policy`."""
 

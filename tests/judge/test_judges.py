@@ -23,7 +23,7 @@ from plaudit_judge.judges.policy import watch_policy
 from plaudit_judge.judges.self_judge import SelfJudge, SelfSpec
 from plaudit_judge.settings import JudgeSettings
 
-from .conftest import Behaviour, ChatServer, completion, error, second_chat_server
+from .conftest import Behaviour, ChatServer, completion, error, policy, second_chat_server
 
 ASK = Ask([Message(role="user", content="Judge: p\nA: 1\nB: 2")], 0.0, 12, 7)
 SELF_SPEC = SelfSpec(timeout_s=30.0)
@@ -183,20 +183,6 @@ async def test_attempts_are_counted_by_outcome(chat: ChatServer) -> None:
     assert calls("local", "ok") == before[0] + 1
     assert calls("local", "unavailable") == before[1] + 2
     await judge.aclose()
-
-
-def policy(*versions: int | None) -> dict[str, Any]:
-    replicas = [
-        {"replica_id": f"r{i}", "version": v, "state": "serving", "updated_at": 1.0}
-        for i, v in enumerate(versions)
-    ]
-    announced = {
-        "run_id": "run7",
-        "version": 3,
-        "path": "/p",
-        "manifest_sha256": "0" * 64,
-    }
-    return {"announced": announced, "replicas": replicas}
 
 
 @pytest.fixture

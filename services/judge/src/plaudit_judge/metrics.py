@@ -33,6 +33,17 @@ FAILED_COMPARISONS = counter(
     "Comparisons of a tournament that the judge can never make; they are left out.",
     ("judge",),
 )
+CACHE = counter(
+    "plaudit_judge_cache_total",
+    "Verdicts wanted: hit (given before), shared (with one who was asking), miss (asked for), "
+    "off (not looked up).",
+    ("judge", "outcome"),
+)
+CACHE_FAILURES = counter(
+    "plaudit_judge_cache_failures_total",
+    "Times that Redis did not answer the cache; verdicts are then asked for.",
+    ("judge",),
+)
 _VERDICT_NAMES: dict[Seat | None, str] = {
     "A": "first",
     "B": "second",

@@ -101,7 +101,8 @@ async def _poll(
     case = Case(
         request.prompt, first, second, request.reference, bench.rubric, request.seed, number
     )
-    opinion = await bench.calls.compare(case, bench.origin, bench.time_left_s)
+    use_cache = request.cache and request.votes == 1
+    opinion = await bench.calls.compare(case, bench.origin, bench.time_left_s, use_cache=use_cache)
     return _vote(opinion, swapped), _usage(opinion)
 
 

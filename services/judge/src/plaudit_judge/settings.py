@@ -72,6 +72,12 @@ class JudgeSettings(ServiceSettings):
     """A request that is not judged after this long fails as retryable."""
     worker_concurrency: int = Field(default=64, ge=1, le=4096)
     """Requests (pairs or tournaments) that a worker process works on at once."""
+    cache: bool = True
+    """Verdicts are remembered, and equal questions at the same time asked once."""
+    cache_ttl_s: float = Field(default=86_400.0, gt=0.0, le=31_536_000.0)
+    """How long a verdict is remembered."""
+    cache_max_entries: int = Field(default=20_000, ge=1)
+    """Verdicts remembered per judge; those not used for longest are dropped."""
     max_queued: int = Field(default=10_000, ge=1)
     """Unfinished requests per judge; more are answered 429."""
     lease_s: float = Field(default=10.0, gt=0.0)

@@ -100,6 +100,7 @@ async def _compare(bench: Bench, request: TournamentRequest, match: Match) -> Pa
         a=items[a],
         b=items[b],
         swap=request.swap,
+        cache=request.cache,
         # The pair is in the seed: equal answers elsewhere in the group get another draw.
         seed=draw(request.seed, "pair", a, b),
     )

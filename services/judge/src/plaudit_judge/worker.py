@@ -12,6 +12,7 @@ from plaudit.schemas.judge import PairwiseRequest
 from plaudit.schemas.judge_reward import JudgeRewardRequest
 from plaudit.service.redis import connect
 from plaudit.telemetry import get_logger
+from plaudit_judge.cache import open_cache
 from plaudit_judge.calls import Calls
 from plaudit_judge.jobs import Failure, JudgeJob, Response, decode_job, origin_of
 from plaudit_judge.judges.base import Judge
@@ -86,7 +87,8 @@ async def work(settings: JudgeSettings, name: str, stop: asyncio.Event) -> None:
     judge = make_judge(settings, name)
     redis = connect(settings.redis_url)
     queue = WorkQueue(redis, queue_name(name), settings.queue_options())
-    calls = Calls(judge, settings.judges[name].max_concurrency)
+    cache = open_cache(settings, judge, redis)
+    calls = Calls(judge, settings.judges[name].max_concurrency, cache)
     clerk = Clerk(calls, load_rubrics(settings.rubric_dir), settings.deadline_s)
     try:
         await _warn_if_unavailable(judge)

@@ -1,15 +1,16 @@
 """What every judge is: something that says which of two answers is better."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, ClassVar, Protocol, Self
 
 from pydantic import Field
 
 from plaudit.config.api_key import WithApiKey
-from plaudit.errors import ConfigError
+from plaudit.errors import ConfigError, Rejected
 from plaudit.schemas.common import Contract, Message
 from plaudit.schemas.judge import JudgeInfo, PanelVote
+from plaudit.schemas.judge_scores import Grade
 from plaudit_judge.parse import Seat
 from plaudit_judge.rubric import Rubric
 
@@ -19,6 +20,9 @@ class SpecBase(Contract):
 
     reads_rubric: ClassVar[bool] = True
     gives_rewards: ClassVar[bool] = False
+    only_compares: ClassVar[bool] = False
+    is_cached: ClassVar[bool] = True
+    """Its verdicts may be remembered: they cost something, and depend on nothing that changes."""
     max_concurrency: int = Field(default=64, ge=1, le=4096)
     """Calls at once, per worker process."""
     timeout_s: float = Field(default=60.0, gt=0.0)
@@ -27,6 +31,10 @@ class SpecBase(Contract):
     def model_name(self) -> str | None:
         """As it is listed; None where there is none to be named."""
         return None
+
+    def draws(self, rubric: Rubric) -> bool:
+        """What it says depends on the seed."""
+        return self.reads_rubric and rubric.temperature > 0.0
 
     def missing(self) -> str | None:
         """Why such a judge cannot be asked on this machine, or None: key, package, file."""
@@ -80,6 +88,18 @@ class Reply:
     unpriced_calls: Annotated[int, Field(exclude=True)] = 0
     """Calls of a model that has no price: what they cost is not in `cost_usd`."""
 
+    def without_cost(self) -> "Reply":
+        """For those who did not make the call."""
+        return replace(
+            self,
+            prompt_tokens=0,
+            completion_tokens=0,
+            cached_tokens=0,
+            cache_write_tokens=0,
+            cost_usd=0.0,
+            unpriced_calls=0,
+        )
+
 
 @dataclass(frozen=True)
 class Case:
@@ -93,6 +113,22 @@ class Case:
     seed: int
     number: int = 0
     """Of the vote: more votes on the same case are other draws."""
+
+
+class Said(Protocol):
+    """What a judge said, in whatever form."""
+
+    @property
+    def reply(self) -> Reply: ...
+
+    @property
+    def is_complete(self) -> bool:
+        """There is nothing in it that could not be read, and so would be worth asking again."""
+        ...
+
+    def as_hit(self) -> Self:
+        """The same for those who did not make the call."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -115,6 +151,41 @@ class Opinion:
         """Everybody asked has an opinion that can be read; otherwise it is worth asking again."""
         return self.seat is not None and all(vote.winner is not None for vote in self.panel)
 
+    def as_hit(self) -> Self:
+        return replace(self, reply=self.reply.without_cost(), calls=0, cache_hit=True)
+
+
+@dataclass(frozen=True)
+class ScoreCase:
+    """Answers to one prompt, in the order in which they are shown, to be scored in one call."""
+
+    prompt: list[Message]
+    responses: list[str]
+    reference: str | None
+    rubric: Rubric
+    seed: int
+    number: int = 0
+    """Of the vote."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What one judge says of one ScoreCase: a grade for each answer, in the order shown."""
+
+    grades: list[Grade]
+    reply: Reply
+    calls: int = 1
+    cache_hit: bool = False
+    """They had been given before: no call, no tokens."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Every answer has a score; otherwise it is worth asking again."""
+        return all(grade.score is not None for grade in self.grades)
+
+    def as_hit(self) -> Self:
+        return replace(self, reply=self.reply.without_cost(), calls=0, cache_hit=True)
+
 
 class Judge(Protocol):
     @property
@@ -135,9 +206,22 @@ class Judge(Protocol):
         """
         ...
 
+    async def grade(self, case: ScoreCase, timeout_s: float) -> Scores:
+        """The same. Raises Rejected also when this judge only compares."""
+        ...
+
     async def info(self) -> JudgeInfo: ...
 
     async def aclose(self) -> None: ...
+
+
+class ComparesOnly:
+    """Base of judges that give no scores."""
+
+    name: str
+
+    async def grade(self, case: ScoreCase, timeout_s: float) -> Scores:
+        raise Rejected(f"judge: {self.name!r} only compares; it gives no scores.")
 
 
 @dataclass(frozen=True)

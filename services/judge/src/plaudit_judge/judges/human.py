@@ -11,7 +11,7 @@ from plaudit.schemas.common import Contract
 from plaudit.schemas.judge import JudgeInfo, Winner
 from plaudit_judge import metrics
 from plaudit_judge.chance import digest
-from plaudit_judge.judges.base import Case, Opinion, Reply, SpecBase
+from plaudit_judge.judges.base import Case, ComparesOnly, Opinion, Reply, SpecBase
 from plaudit_judge.parse import Seat
 from plaudit_judge.prompt import extract_prompt_text
 
@@ -22,6 +22,8 @@ _SWAPPED: dict[Seat, Seat] = {"A": "B", "B": "A", "tie": "tie"}
 
 class HumanSpec(SpecBase):
     reads_rubric = False
+    only_compares = True
+    is_cached = False
     kind: Literal["human"] = "human"
     path: Path
     """JSONL: {"winner": "a"|"b"|"tie"} with `key`, or with `prompt`, `a` and `b` themselves."""
@@ -55,7 +57,7 @@ class HumanVerdict(Contract):
         return self.key or pair_key(self.prompt or "", self.a or "", self.b or "")
 
 
-class HumanJudge:
+class HumanJudge(ComparesOnly):
     reads_rubric = False
     is_symmetric = True
 

@@ -79,15 +79,15 @@ class Jury:
     def __init__(self, name: str, spec: JurySpec, members: Sequence[Judge]) -> None:
         self.name = name
         self._spec = spec
-        self._members = members
+        self.members = members
         self.reads_rubric = any(member.reads_rubric for member in members)
         self.is_symmetric = all(member.is_symmetric for member in members)
 
     async def compare(self, case: Case, timeout_s: float) -> Opinion:
         """Raises Unavailable (or Rejected, where nobody may try again): too few answered."""
         each_s = _MEMBER_SHARE * timeout_s
-        calls = (partial(_hear, member, case, each_s) for member in self._members)
-        said = await together(calls, len(self._members))
+        calls = (partial(_hear, member, case, each_s) for member in self.members)
+        said = await together(calls, len(self.members))
         self._check_answered(said)
         seats = [one.opinion.seat if one.opinion else None for one in said]
         seat = combine(seats, self._spec)
@@ -116,7 +116,7 @@ class Jury:
         raise Rejected(message)
 
     async def info(self) -> JudgeInfo:
-        listed = [await member.info() for member in self._members]
+        listed = [await member.info() for member in self.members]
         away = [f"{one.name}: {one.reason}" for one in listed if not one.available]
         available = len(listed) - len(away) >= self._spec.needed()
         return JudgeInfo(
@@ -128,7 +128,7 @@ class Jury:
         )
 
     async def aclose(self) -> None:
-        for member in self._members:
+        for member in self.members:
             await member.aclose()
 
 

@@ -14,12 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from plaudit.schemas.common import Contract
 from plaudit.schemas.judge import JudgeInfo
 from plaudit_judge import metrics
-from plaudit_judge.judges.base import Case, KeyedSpec, Opinion, Reply
+from plaudit_judge.judges.base import Case, ComparesOnly, KeyedSpec, Opinion, Reply
 from plaudit_judge.judges.chat import MAX_REPLY_CHARS, ChatAnswer, ChatEndpoint, ChatUsage
 from plaudit_judge.judges.nemotron import NVIDIA_URL, describe_model
 from plaudit_judge.judges.retrying import ask_until
 from plaudit_judge.ledger.prices import Price, charged
 from plaudit_judge.parse import Seat
+from plaudit_judge.rubric import Rubric
 
 _MAX_TRIES = 50
 """Opening braces looked at, from the end: a hostile reply must not cost quadratic time."""
@@ -27,6 +28,7 @@ _MAX_TRIES = 50
 
 class NemotronGenrmSpec(KeyedSpec):
     reads_rubric = False
+    only_compares = True
     kind: Literal["nemotron_genrm"] = "nemotron_genrm"
     model: str = Field(min_length=1)
     """Looked for in GET /models: e.g. nvidia/qwen3-nemotron-235b-a22b-genrm."""
@@ -38,6 +40,9 @@ class NemotronGenrmSpec(KeyedSpec):
 
     def model_name(self) -> str | None:
         return self.model
+
+    def draws(self, rubric: Rubric) -> bool:
+        return self.temperature > 0.0
 
 
 class GenrmMessage(Contract):
@@ -60,7 +65,7 @@ class Ranking(BaseModel):
     ranking: int = Field(ge=1, le=6)
 
 
-class NemotronGenrmJudge:
+class NemotronGenrmJudge(ComparesOnly):
     reads_rubric = False
     is_symmetric = False
 

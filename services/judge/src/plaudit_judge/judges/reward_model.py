@@ -26,6 +26,7 @@ _INFO_TIMEOUT_S = 2.0
 class RewardModelSpec(SpecBase):
     reads_rubric = False
     gives_rewards = True
+    is_cached = False  # rewards may learn
     kind: Literal["reward_model"] = "reward_model"
     reward: str = Field(min_length=1)
     """Its name in GET /v1/rewards of the reward service."""

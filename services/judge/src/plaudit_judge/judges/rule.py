@@ -12,6 +12,7 @@ from plaudit_judge.judges.reward_judge import RewardJudge
 class RuleSpec(SpecBase):
     reads_rubric = False
     gives_rewards = True
+    is_cached = False
     kind: Literal["rule"] = "rule"
     rule: Literal["longer", "shorter", "exact_match"]
     """longer, shorter: by characters. exact_match: 1 where the answer is the reference but for

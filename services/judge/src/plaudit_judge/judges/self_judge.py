@@ -50,7 +50,7 @@ class SelfJudge(TextJudge):
     ) -> None:
         self.name = name
         self._timeout_s = spec.timeout_s
-        self._policy = policy
+        self.policy = policy
         self._engines = [
             _Engine(ChatEndpoint(url.rstrip("/") + "/v1", None, spec.max_concurrency))
             for url in engine_urls
@@ -62,7 +62,7 @@ class SelfJudge(TextJudge):
 
     async def _attempt(self, ask: Ask) -> Reply:
         engine = self._next_engine()
-        policy = await self._policy.current()
+        policy = await self.policy.current()
         try:
             model = await engine.discover()
             reply = await engine.endpoint.chat(
@@ -102,4 +102,4 @@ class SelfJudge(TextJudge):
     async def aclose(self) -> None:
         for engine in self._engines:
             await engine.endpoint.aclose()
-        await self._policy.aclose()
+        await self.policy.aclose()
