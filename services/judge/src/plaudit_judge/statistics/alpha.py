@@ -25,7 +25,7 @@ def nominal_alpha(counts: Matrix, seed: int) -> Estimate | None:
 def interval_alpha(items: Sequence[Sequence[float]], seed: int) -> Estimate | None:
     """Of the numbers that each item got. None when all are equal."""
     # Around their mean, so that squares lose no digits.
-    middle = fmean(chain.from_iterable(items)) if items else 0.0
+    middle = fmean(chain.from_iterable(items)) if any(items) else 0.0
     shifted = [np.array(item, dtype=np.float64) - middle for item in items]
     sums = np.array([(item.sum(), (item**2).sum()) for item in shifted]).reshape(-1, 2)
     sizes = np.array([len(item) for item in items], dtype=np.float64)
