@@ -44,6 +44,16 @@ CACHE_FAILURES = counter(
     "Times that Redis did not answer the cache; verdicts are then asked for.",
     ("judge",),
 )
+COST_USD = counter(
+    "plaudit_judge_cost_usd_total",
+    "What calls of judges cost by the price table, in US dollars.",
+    ("judge", "lane"),
+)
+UNSTORED_VERDICTS = counter(
+    "plaudit_judge_unstored_verdicts_total",
+    "Verdicts that were not stored, because Redis did not take them in time.",
+    ("judge",),
+)
 _VERDICT_NAMES: dict[Seat | None, str] = {
     "A": "first",
     "B": "second",

@@ -21,6 +21,7 @@ from plaudit_judge.judges.reward_model import RewardModelSpec
 from plaudit_judge.judges.rule import RuleSpec
 from plaudit_judge.judges.self_judge import SelfSpec
 from plaudit_judge.ledger.prices import Price
+from plaudit_judge.ledger.retention import CostRetention, VerdictRetention
 
 JUDGE_NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,39}$"
 SELF = "self"
@@ -66,6 +67,12 @@ class JudgeSettings(ServiceSettings):
     """Judges by name; `self` is there without being named."""
     prices: dict[str, Price] = Field(default={}, max_length=256)
     """What models cost, by the model's name."""
+    run_budget_usd: Annotated[float, Field(gt=0.0)] | None = None
+    """What may be spent on one run of one key. None: as much as it takes."""
+    budgets: dict[str, Annotated[float, Field(gt=0.0)]] = Field(default={}, max_length=1000)
+    """The same for single runs, by run_id, instead of `run_budget_usd`."""
+    verdicts: VerdictRetention = VerdictRetention()
+    costs: CostRetention = CostRetention()
     rubric_dir: Path | None = None
     """Directory with rubrics of your own (*.toml); they may replace shipped ones."""
     deadline_s: float = Field(default=120.0, gt=0.0)

@@ -29,7 +29,7 @@ class StoredVerdict(Contract):
     model: str | None
     rubric: RubricStamp | None
     prompt_sha256: str
-    """Of the prompt as JSON."""
+    """Of the role and the content of each message, each after its length in bytes as 8 bytes."""
     answers_sha256: list[str]
     """In the order in which the judge was shown them."""
     reference_sha256: str | None
