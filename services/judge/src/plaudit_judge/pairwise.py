@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from plaudit.errors import DeadlineExceeded
+from plaudit.errors import DeadlineExceeded, Rejected
 from plaudit.schemas.judge import (
     PairwiseRequest,
     PairwiseResponse,
@@ -15,6 +15,7 @@ from plaudit.schemas.judge import (
     Vote,
     Winner,
 )
+from plaudit.telemetry import get_logger
 from plaudit_judge import metrics
 from plaudit_judge.calls import Calls
 from plaudit_judge.chance import draw
@@ -25,6 +26,7 @@ from plaudit_judge.prompt import extract_prompt_text
 from plaudit_judge.rubric import Rubric
 from plaudit_judge.together import together
 
+log = get_logger(__name__)
 POINTS_OF_A: dict[Winner, float] = {"a": 1.0, "tie": 0.5, "b": 0.0}
 
 
@@ -83,6 +85,21 @@ async def judge_pair(
         rubric=bench.stamp(),
         usage=add_usage(usage for _, usage in answers),
     )
+
+
+async def try_pair(
+    bench: Bench, request: PairwiseRequest, swapped: bool | None = None
+) -> PairwiseResponse:
+    """One of many pairs: if it can never be judged it has no winner, is counted, and ends nothing.
+
+    Raises Unavailable: not by the deadline.
+    """
+    try:
+        return await judge_pair(bench, request, swapped)
+    except Rejected as error:
+        metrics.FAILED_COMPARISONS.labels(bench.judge.name).inc()
+        log.warning("comparison_failed", judge=bench.judge.name, reason=error.message)
+        return PairwiseResponse(winner=None, p_a=None, votes=[], usage=Usage())
 
 
 def _orders(request: PairwiseRequest) -> list[bool]:

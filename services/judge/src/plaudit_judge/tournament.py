@@ -11,13 +11,10 @@ from plaudit.schemas.judge import (
     PairwiseResponse,
     TournamentRequest,
     TournamentResponse,
-    Usage,
     Winner,
 )
-from plaudit.telemetry import get_logger
-from plaudit_judge import metrics
 from plaudit_judge.chance import draw
-from plaudit_judge.pairwise import POINTS_OF_A, Bench, add_usage, judge_pair
+from plaudit_judge.pairwise import POINTS_OF_A, Bench, add_usage, try_pair
 from plaudit_judge.prompt import extract_prompt_text
 from plaudit_judge.ratings.bootstrap import bootstrap_intervals
 from plaudit_judge.ratings.game import Game
@@ -27,10 +24,8 @@ from plaudit_judge.schedules.make import make_schedule
 from plaudit_judge.schedules.schedule import Match
 from plaudit_judge.together import together
 
-log = get_logger(__name__)
 _MAX_NUMBER = 1e9
 """Ratings and rewards made of such numbers cannot overflow."""
-_UNJUDGED = PairwiseResponse(winner=None, p_a=None, votes=[], usage=Usage())
 
 
 async def run_tournament(bench: Bench, request: TournamentRequest) -> TournamentResponse:
@@ -104,12 +99,7 @@ async def _compare(bench: Bench, request: TournamentRequest, match: Match) -> Pa
         # The pair is in the seed: equal answers elsewhere in the group get another draw.
         seed=draw(request.seed, "pair", a, b),
     )
-    try:
-        return await judge_pair(bench, pair, swapped)
-    except Rejected as error:
-        metrics.FAILED_COMPARISONS.labels(bench.judge.name).inc()
-        log.warning("comparison_failed", judge=bench.judge.name, a=a, b=b, reason=error.message)
-        return _UNJUDGED
+    return await try_pair(bench, pair, swapped)
 
 
 def _game(match: Match, result: PairwiseResponse) -> Game | None:
