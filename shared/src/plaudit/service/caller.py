@@ -2,7 +2,7 @@
 
 from fastapi import Request
 
-from plaudit.service.gate import Gate
+from plaudit.service.gate import GATE, Gate
 
 
 def caller_of(request: Request) -> str | None:
@@ -19,5 +19,5 @@ def check_scope(request: Request, scope: str) -> None:
 
 
 def _gate_of(request: Request) -> Gate | None:
-    gate: Gate | None = getattr(request.state, "gate", None)
+    gate: Gate | None = request.scope.get(GATE)
     return gate

@@ -19,6 +19,8 @@ KEY_REFUSALS = counter(
     "Requests of a named key that went beyond its scopes or limits, by the limit.",
     ("service", "key", "limit"),
 )
+GATE = "plaudit.gate"
+"""Where a request's scope holds its gate: not in `request.state`, which costs 2 us to look at."""
 E = TypeVar("E", bound=PlauditError)
 
 
@@ -43,7 +45,7 @@ class Gate:
         self._check_concurrency()
         self._check_rate()
         self._num_in_progress += 1
-        scope.setdefault("state", {}).update(gate=self)
+        scope[GATE] = self
         bind_caller(self.name)
 
     def leave(self) -> None:

@@ -115,20 +115,20 @@ class Chassis:
         if self.loopback_only:
             check_loopback_host(headers.get(b"host"))
         caller = self.auth.check(headers.get(b"authorization"))
-        self.check_concurrency()
+        if self.num_in_progress > self.max_concurrent_requests:
+            raise self.too_busy()
         if caller is None:
             return None
         gate = self.gates[caller]
         gate.enter(scope)
         return gate
 
-    def check_concurrency(self) -> None:
-        if self.num_in_progress > self.max_concurrent_requests:
-            raise QueueFull(
-                f"{self.name} is answering max_concurrent_requests = "
-                f"{self.max_concurrent_requests} requests already.",
-                retry_after_s=1.0,
-            )
+    def too_busy(self) -> QueueFull:
+        return QueueFull(
+            f"{self.name} is answering max_concurrent_requests = "
+            f"{self.max_concurrent_requests} requests already.",
+            retry_after_s=1.0,
+        )
 
     def observe(self, scope: Scope, status: int, seconds: float) -> None:
         method = scope["method"] if scope["method"] in METHODS else "other"
