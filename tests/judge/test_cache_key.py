@@ -18,7 +18,8 @@ from plaudit_judge.judges.nemotron_genrm import NemotronGenrmSpec
 from plaudit_judge.judges.openai import OpenAISpec
 from plaudit_judge.judges.policy import PolicyWatch, watch_policy
 from plaudit_judge.judges.self_judge import SelfSpec
-from plaudit_judge.rubric import Rubric, load_rubrics
+from plaudit_judge.rubric import Rubric
+from plaudit_judge.rubric_files import load_rubrics
 
 from .conftest import ChatServer, policy
 
@@ -78,7 +79,7 @@ def test_comparing_and_grading_are_different_questions() -> None:
 
 
 def test_an_edited_rubric_is_another_question() -> None:
-    edits = ({}, {"temperature": 0.6}, {"max_tokens": 501})
+    edits: list[dict[str, Any]] = [{}, {"temperature": 0.6}, {"max_tokens": 501}]
     rubrics = [Rubric.model_validate(DRAWN.model_dump() | edit) for edit in edits]
     assert len({key(replace(CASE, rubric=rubric)) for rubric in rubrics}) == len(edits)
 

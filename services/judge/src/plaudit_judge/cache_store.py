@@ -19,7 +19,7 @@ from plaudit.telemetry import get_logger
 from plaudit_judge import metrics
 
 log = get_logger(__name__)
-CLAIM_S = 3.0
+CLAIM_S = 2.0
 """A worker that dies keeps others from asking for this long at most."""
 MAX_VALUE_BYTES = 32_768
 """Larger verdicts are not remembered."""
