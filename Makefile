@@ -5,7 +5,7 @@ BIN := .venv/bin
 ROLLOUT_BIN := .venv-rollout/bin
 MANIFESTS := shared/pyproject.toml $(wildcard services/*/pyproject.toml) scripts/setup.sh
 
-.PHONY: help demo test setup lint type check bench-overlap bench-swap bench-pipeline bench-memory bench-answers bench-tournaments bench-sandbox up clean
+.PHONY: help demo test setup lint type check bench-overlap bench-swap bench-pipeline bench-memory bench-answers bench-tournaments bench-judge bench-sandbox up clean
 
 demo: setup ## Train the demo model end to end through real services (first run: installs, about 10 min)
 	$(BIN)/plaudit demo $(ARGS)
@@ -47,6 +47,9 @@ bench-sandbox: setup ## Measure programs per second beside a plain subprocess an
 
 bench-tournaments: setup ## Simulate how well tournaments rank for the calls they make (1 min)
 	$(BIN)/python benchmarks/tournaments.py $(ARGS)
+
+bench-judge: setup ## Measure tournaments and 16,000 jobs against an endpoint of 320 calls/s (3 min)
+	$(BIN)/python benchmarks/judge.py $(ARGS)
 
 bench-answers: setup ## Measure checking GSM8K's answers over HTTP, beside the bare function (1 min)
 	$(BIN)/python benchmarks/gsm8k.py $(ARGS)
