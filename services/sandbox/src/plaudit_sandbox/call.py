@@ -16,6 +16,8 @@ from plaudit.schemas.sandbox import (
     RunStatus,
     StepResult,
 )
+from plaudit_sandbox.builds import Builds
+from plaudit_sandbox.languages import Toolset
 from plaudit_sandbox.steps import StepAnswer, compile_job, run_job
 from plaudit_sandbox.toolchains import Toolchain
 
@@ -28,10 +30,12 @@ RunStep = Callable[[dict[str, Any]], Awaitable[StepAnswer]]
 @dataclass(frozen=True)
 class Call:
     request: RunRequest
+    toolset: Toolset
     toolchain: Toolchain
     tier: str
     run_step: RunStep
     """Has the launcher do a job. Raises Unavailable when the sandbox itself fails."""
+    builds: Builds
     deadline_s: float
     """On the monotonic clock; no case but the first starts that could end later."""
 
@@ -52,10 +56,13 @@ class Call:
         return self._result(_summary(cases), compiled, cases)
 
     async def _compile(self) -> tuple[StepResult | None, Mapping[str, FileContent]]:
-        job = compile_job(self.request, self.toolchain)
+        job = compile_job(self.request, self.toolset, self.toolchain)
         if job is None:
             return None, {}
-        answer = await self.run_step(job)
+        answer = self.builds.get(job)
+        if answer is None:
+            answer = await self.run_step(job)
+            self.builds.put(job, answer)
         return answer.result, answer.build
 
     async def _run_cases(self, build: Mapping[str, FileContent]) -> list[CaseResult]:
@@ -83,7 +90,8 @@ class Call:
         return None
 
     async def _run_case(self, case: Case, build: Mapping[str, FileContent]) -> CaseResult:
-        answer = await self.run_step(run_job(self.request, case, self.toolchain, build))
+        job = run_job(self.request, case, self.toolset, self.toolchain, build)
+        answer = await self.run_step(job)
         return CaseResult(
             **dict(answer.result), files=answer.files, files_missing=answer.files_missing
         )

@@ -44,6 +44,8 @@ class Toolset:
     """What the runtime itself uses; a program's limit comes on top."""
     out_of_memory: str = r"\b\B"
     """In stderr of a program that got no more memory; the default matches nothing."""
+    deep_stack: bool = False
+    """Recursion may go as deep as the memory allows, as at competitions."""
     hello: str = ""
     """A program that prints HELLO."""
 

@@ -11,9 +11,10 @@ from typing import Any, Self
 from plaudit.errors import QueueFull, Rejected, Unavailable
 from plaudit.schemas.sandbox import Language, LanguageInfo, RunRequest, RunResult, StepResult
 from plaudit.telemetry import get_logger
+from plaudit_sandbox.builds import Builds
 from plaudit_sandbox.call import Call
 from plaudit_sandbox.files import check_files
-from plaudit_sandbox.languages import TOOLSETS
+from plaudit_sandbox.languages import TOOLSETS, Toolset
 from plaudit_sandbox.launch import Launcher
 from plaudit_sandbox.metrics import observe_queue, observe_run
 from plaudit_sandbox.probes import Probes
@@ -41,6 +42,7 @@ class Runner:
         self._launcher: Launcher | None = None
         self._starting = asyncio.Lock()
         self._probes = Probes({}, self._try)
+        self._builds = Builds(settings.max_builds_bytes)
         self._readable: tuple[str, ...] = ()
 
     async def __aenter__(self) -> Self:
@@ -76,8 +78,15 @@ class Runner:
         """Which of them work here. Raises Unavailable when that cannot be found out."""
         return await self._probes.all()
 
-    async def run(self, request: RunRequest, deadline_s: float = MAX_CALL_S) -> RunResult:
+    async def run(
+        self,
+        request: RunRequest,
+        deadline_s: float = MAX_CALL_S,
+        toolset: Toolset | None = None,
+    ) -> RunResult:
         """Within `deadline_s` from now, as far as its cases allow.
+
+        `toolset`: another way to compile and run programs of the request's language.
 
         Raises:
             Rejected: no such language here, too many cases, or files that cannot be.
@@ -85,31 +94,36 @@ class Runner:
             Unavailable: the sandbox itself failed; says nothing about the program.
         """
         end_s = time.monotonic() + min(deadline_s, MAX_CALL_S)
-        self._check(request)
+        toolset = toolset or TOOLSETS[request.language]
+        self._check(request, toolset)
         toolchain = await self._probes.toolchain(request.language)
         async with self._place():
-            result = await self._call(request, toolchain, end_s)
+            result = await self._call(request, toolset, toolchain, end_s)
         for one in _runs(result):
             observe_run(one)
         return result
 
-    def _check(self, request: RunRequest) -> None:
+    def _check(self, request: RunRequest, toolset: Toolset) -> None:
         num_cases, maximum = len(request.cases), self._settings.max_cases
         if num_cases > maximum:
             raise Rejected(f"cases: {num_cases} of them, at most {maximum} (max_cases).")
-        check_files(request, TOOLSETS[request.language].source, self._settings.max_files)
+        check_files(request, toolset.source, self._settings.max_files)
 
     async def _try(self, request: RunRequest, toolchain: Toolchain) -> tuple[RunResult, str]:
         """A run that does not count, for the probes, and what the tools say of their version."""
-        result = await self._call(request, toolchain, time.monotonic() + MAX_CALL_S)
-        if not TOOLSETS[request.language].version:
+        toolset = TOOLSETS[request.language]
+        result = await self._call(request, toolset, toolchain, time.monotonic() + MAX_CALL_S)
+        if not toolset.version:
             return result, result.stderr
-        told = (await self._step(version_job(request, toolchain))).result
+        told = (await self._step(version_job(request, toolset, toolchain))).result
         return result, told.stdout + told.stderr
 
-    async def _call(self, request: RunRequest, toolchain: Toolchain, end_s: float) -> RunResult:
-        launcher = await self._running_launcher()
-        return await Call(request, toolchain, tier(launcher.protections), self._step, end_s).run()
+    async def _call(
+        self, request: RunRequest, toolset: Toolset, toolchain: Toolchain, end_s: float
+    ) -> RunResult:
+        found = tier((await self._running_launcher()).protections)
+        call = Call(request, toolset, toolchain, found, self._step, self._builds, end_s)
+        return await call.run()
 
     @asynccontextmanager
     async def _place(self) -> AsyncIterator[None]:

@@ -28,6 +28,8 @@ class SandboxSettings(ServiceSettings):
     """Processes and threads of one program."""
     disk_bytes: int = Field(default=64 * 2**20, ge=2**16)
     """Space of a program's working directory (and its largest file)."""
+    max_builds_bytes: int = Field(default=64 * 2**20, ge=0)
+    """Memory for what compilers have made; a program that is there is not compiled again."""
     max_files: int = Field(default=64, ge=0)
     """Files that a request may put there, and files that it may ask for."""
     max_cases: int = Field(default=256, ge=1)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from plaudit.errors import Rejected, Unavailable
 from plaudit.schemas.common import Contract
 from plaudit.schemas.sandbox import Case, FileContent, Limits, RunRequest, StepResult
-from plaudit_sandbox.languages import BUILD, TOOLSETS
+from plaudit_sandbox.languages import BUILD, Toolset
 from plaudit_sandbox.toolchains import Toolchain
 
 MAX_FILES_OUT_BYTES = 4 * 2**20
@@ -30,15 +30,16 @@ class StepAnswer(Contract):
     """What the compiler has made."""
 
 
-def compile_job(request: RunRequest, toolchain: Toolchain) -> dict[str, Any] | None:
+def compile_job(
+    request: RunRequest, toolset: Toolset, toolchain: Toolchain
+) -> dict[str, Any] | None:
     """None when the language has no compiler."""
-    toolset = TOOLSETS[request.language]
     if toolset.compile is None:
         return None
     # An empty file makes the directory: not every compiler does.
     files = {toolset.source: request.code, f"{BUILD}/.keep": "", **request.files}
     command = _command(toolset.compile, toolchain, request.compile_limits)
-    return _job(request, files, request.compile_limits) | {
+    return _job(toolset, files, request.compile_limits) | {
         "command": command,
         "env": _environment(command, toolset.compile_env),
         "may_fork": True,
@@ -49,39 +50,45 @@ def compile_job(request: RunRequest, toolchain: Toolchain) -> dict[str, Any] | N
 
 
 def run_job(
-    request: RunRequest, case: Case, toolchain: Toolchain, build: Mapping[str, FileContent]
+    request: RunRequest,
+    case: Case,
+    toolset: Toolset,
+    toolchain: Toolchain,
+    build: Mapping[str, FileContent],
 ) -> dict[str, Any]:
     """The program on one input, with what the compiler has made of it."""
-    toolset = TOOLSETS[request.language]
     files = {toolset.source: request.code, **request.files, **case.files, **build}
     command = toolset.run and _command(toolset.run, toolchain, request.limits)
-    return _job(request, files, request.limits) | {
+    return _job(toolset, files, request.limits) | {
         "stdin": case.stdin,
         "args": case.args,
         "command": command,
         "env": _environment(command, toolset.run_env),
         "may_fork": toolset.forks,
         "limit_address_space": toolset.limit_address_space,
+        "deep_stack": toolset.deep_stack,
         "runtime_memory_bytes": toolset.runtime_memory_bytes,
         "files_out": request.files_out,
     }
 
 
-def version_job(request: RunRequest, toolchain: Toolchain) -> dict[str, Any]:
+def version_job(request: RunRequest, toolset: Toolset, toolchain: Toolchain) -> dict[str, Any]:
     """The tool's own word on its version."""
-    command = _command(TOOLSETS[request.language].version, toolchain, request.limits)
-    job = compile_job(request, toolchain) or run_job(request, Case(), toolchain, {})
+    command = _command(toolset.version, toolchain, request.limits)
+    job = compile_job(request, toolset, toolchain) or run_job(
+        request, Case(), toolset, toolchain, {}
+    )
     return job | {"command": command, "build": None}
 
 
-def _job(request: RunRequest, files: Mapping[str, FileContent], limits: Limits) -> dict[str, Any]:
-    toolset = TOOLSETS[request.language]
+def _job(toolset: Toolset, files: Mapping[str, FileContent], limits: Limits) -> dict[str, Any]:
     return {
         "source": toolset.source,
         "files": {name: _plain(content) for name, content in files.items()},
         "stdin": "",
         "args": [],
         "out_of_memory": toolset.out_of_memory,
+        "deep_stack": False,
         "runtime_memory_bytes": 0,
         "limits": limits.model_dump(),
         "files_out": [],

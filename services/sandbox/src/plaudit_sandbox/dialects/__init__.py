@@ -4,7 +4,8 @@ from fastapi import FastAPI
 
 from plaudit_sandbox.dialects.fusion import add_fusion_routes
 from plaudit_sandbox.dialects.patience import Patience
-from plaudit_sandbox.dialects.piston import Languages, add_piston_routes
+from plaudit_sandbox.dialects.piston import add_piston_routes
+from plaudit_sandbox.dialects.piston_runtimes import Languages
 from plaudit_sandbox.runner import Runner
 from plaudit_sandbox.settings import SandboxSettings
 

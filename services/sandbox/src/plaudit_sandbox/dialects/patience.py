@@ -9,7 +9,8 @@ import asyncio
 
 from plaudit.errors import QueueFull
 from plaudit.schemas.sandbox import RunRequest, RunResult
-from plaudit_sandbox.runner import Runner
+from plaudit_sandbox.languages import Toolset
+from plaudit_sandbox.runner import MAX_CALL_S, Runner
 
 MAX_WAIT_S = 10.0
 """verl's client gives the service this much time on top of the program's own limits."""
@@ -23,7 +24,7 @@ class Patience:
         self.runner = runner
         self._gate = asyncio.Semaphore(max_concurrency)
 
-    async def run(self, request: RunRequest) -> RunResult:
+    async def run(self, request: RunRequest, toolset: Toolset | None = None) -> RunResult:
         """
         Raises:
             QueueFull: no place within MAX_WAIT_S.
@@ -38,14 +39,16 @@ class Patience:
                 f"No place became free within {MAX_WAIT_S:g} s.", retry_after_s=1.0
             ) from None
         try:
-            return await self._run(request, deadline_s)
+            return await self._run(request, toolset, deadline_s)
         finally:
             self._gate.release()
 
-    async def _run(self, request: RunRequest, deadline_s: float) -> RunResult:
+    async def _run(
+        self, request: RunRequest, toolset: Toolset | None, deadline_s: float
+    ) -> RunResult:
         while True:
             try:
-                return await self.runner.run(request)
+                return await self.runner.run(request, MAX_CALL_S, toolset)
             except QueueFull:
                 # The service's own callers fill the queue.
                 if asyncio.get_running_loop().time() >= deadline_s:

@@ -6,7 +6,6 @@ program wrote to the two is not kept; a full queue is answered 429, where Piston
 """
 
 import math
-from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
 
 from fastapi import FastAPI, Request, Response
@@ -14,35 +13,16 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 
 from plaudit.errors import PlauditError, Rejected, Unavailable
-from plaudit.schemas.sandbox import Language, LanguageInfo
 from plaudit.service import json_docs
 from plaudit_sandbox.dialects.patience import Patience
-from plaudit_sandbox.dialects.piston_request import run_request
 from plaudit_sandbox.dialects.piston_response import response_of
+from plaudit_sandbox.dialects.piston_runtimes import Languages, find, served_here
 from plaudit_sandbox.dialects.piston_wire import (
     ExecuteRequest,
     ExecuteResponse,
     Failure,
-    Runtime,
     Runtimes,
 )
-
-Languages = Callable[[], Awaitable[Mapping[Language, LanguageInfo]]]
-
-ALIASES: dict[Language, tuple[str, ...]] = {
-    "python": ("py", "py3", "python3"),
-    "javascript": ("node-javascript", "node-js", "js"),
-    "c": ("gcc",),
-    "cpp": ("c++", "g++"),
-    "java": (),
-    "bash": ("sh",),
-    "go": ("golang",),
-    "rust": ("rs",),
-}
-"""Names that Piston's packages answer to, beside our own."""
-_NAMES: dict[Language, str] = {"cpp": "c++"}
-"""What Piston calls a language where it is not what we do."""
-_ANY = ("*", "x", "X", "latest")
 
 
 def add_piston_routes(app: FastAPI, patience: Patience, languages: Languages) -> None:
@@ -56,54 +36,21 @@ def add_piston_routes(app: FastAPI, patience: Patience, languages: Languages) ->
             return _failure(415, "requests must be of type application/json")
         try:
             asked = ExecuteRequest.model_validate_json(await request.body())
-            language, runtime = _find(_runtimes(await languages()), asked)
-            result = await patience.run(run_request(asked, language))
+            served = find(served_here(await languages()), asked)
+            result = await served.execute(asked, patience.run)
         except ValidationError as error:
             return _failure(400, _first_problem(error))
         except Rejected as error:
             return _failure(400, str(error))
         except Unavailable as error:
             return _failure(error.status, str(error), error)
-        response = response_of(result, runtime)
+        response = response_of(result, served.runtime)
         body = response.model_dump_json(exclude=None if response.compile else {"compile"})
         return Response(body, media_type="application/json")
 
     @app.get("/api/v2/runtimes", tags=tags, summary="Languages (Piston)")
     async def runtimes() -> Runtimes:
-        return Runtimes([runtime for _, runtime in _runtimes(await languages())])
-
-
-def _runtimes(languages: Mapping[Language, LanguageInfo]) -> list[tuple[Language, Runtime]]:
-    return [
-        (
-            name,
-            Runtime(language=_NAMES.get(name, name), version=info.version, aliases=_aliases(name)),
-        )
-        for name, info in languages.items()
-        if info.available and info.version is not None
-    ]
-
-
-def _aliases(name: Language) -> list[str]:
-    return [name, *ALIASES[name]] if name in _NAMES else [*ALIASES[name]]
-
-
-def _find(
-    runtimes: list[tuple[Language, Runtime]], asked: ExecuteRequest
-) -> tuple[Language, Runtime]:
-    for name, runtime in runtimes:
-        known = asked.language in (runtime.language, *runtime.aliases)
-        if known and _version_matches(asked.version, runtime.version):
-            return name, runtime
-    raise Rejected(f"{asked.language[:40]}-{asked.version[:40]} runtime is unknown")
-
-
-def _version_matches(selector: str, version: str) -> bool:
-    """Exact, a prefix of whole numbers, or a wildcard: `3.11.2`, `3.11`, `3.x`, `*`."""
-    if selector in _ANY:
-        return True
-    wanted = [part for part in selector.strip().removeprefix("v").split(".") if part not in _ANY]
-    return version.split(".")[: len(wanted)] == wanted
+        return Runtimes([one.runtime for one in served_here(await languages())])
 
 
 def _failure(status: int, message: str, error: PlauditError | None = None) -> Response:

@@ -15,7 +15,7 @@ from plaudit_sandbox.dialects.piston_wire import ExecuteRequest, PistonFile
 
 def run_request(asked: ExecuteRequest, language: Language) -> RunRequest:
     """Raises Rejected or ValidationError."""
-    main = next((file for file in asked.files if _is_text(file)), None)
+    main = next((file for file in asked.files if is_text(file)), None)
     if main is None:
         raise Rejected("files must include at least one utf8 encoded file")
     stdin = asked.stdin or ""
@@ -26,13 +26,13 @@ def run_request(asked: ExecuteRequest, language: Language) -> RunRequest:
         # Piston ends the input with a newline, too.
         stdin=stdin if stdin.endswith("\n") else f"{stdin}\n",
         args=asked.args or [],
-        files={file.name or f"file{index}.code": _content(file) for index, file in others},
-        limits=_limits(asked),
-        compile_limits=_compile_limits(asked),
+        files={file.name or f"file{index}.code": content_of(file) for index, file in others},
+        limits=run_limits(asked),
+        compile_limits=compile_limits(asked),
     )
 
 
-def _limits(asked: ExecuteRequest) -> Limits:
+def run_limits(asked: ExecuteRequest) -> Limits:
     return Limits(
         wall_s=_seconds("run_timeout", asked.run_timeout, Limits().wall_s),
         cpu_s=_seconds("run_cpu_time", asked.run_cpu_time, MAX.cpu_s),
@@ -41,7 +41,7 @@ def _limits(asked: ExecuteRequest) -> Limits:
     )
 
 
-def _compile_limits(asked: ExecuteRequest) -> CompileLimits:
+def compile_limits(asked: ExecuteRequest) -> CompileLimits:
     limit = asked.compile_memory_limit or 0
     return CompileLimits(
         wall_s=_seconds("compile_timeout", asked.compile_timeout, CompileLimits().wall_s),
@@ -51,11 +51,11 @@ def _compile_limits(asked: ExecuteRequest) -> CompileLimits:
     )
 
 
-def _is_text(file: PistonFile) -> bool:
+def is_text(file: PistonFile) -> bool:
     return file.encoding not in ("base64", "hex")
 
 
-def _content(file: PistonFile) -> FileContent:
+def content_of(file: PistonFile) -> FileContent:
     name = file.name or ""
     if file.encoding == "base64":
         return from_base64(name, file.content)

@@ -38,6 +38,8 @@ class Job:
     """It needs processes, also where there is no pid namespace to end them all."""
     limit_address_space: bool
     """False for runtimes that reserve far more than they use."""
+    deep_stack: bool
+    """The stack has no limit of its own: it is memory like any other."""
     runtime_memory_bytes: int
     out_of_memory: str
     """What the last of stderr matches when the program could get no more memory."""

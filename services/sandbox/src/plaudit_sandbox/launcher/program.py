@@ -77,6 +77,9 @@ def _limit(job: Job, bounds: Bounds) -> None:
     # The monitor and process 1 of the namespace count, too.
     _set(resource.RLIMIT_NPROC, bounds.max_processes + 2)
     _set(resource.RLIMIT_NOFILE, 256)
+    if job.deep_stack:
+        _, most = resource.getrlimit(resource.RLIMIT_STACK)
+        resource.setrlimit(resource.RLIMIT_STACK, (most, most))
     for number in (resource.RLIMIT_CORE, resource.RLIMIT_MEMLOCK, resource.RLIMIT_MSGQUEUE):
         _set(number, 0)
 
