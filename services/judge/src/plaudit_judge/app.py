@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from plaudit.errors import Unavailable
 from plaudit.queue import queue_metrics_text
 from plaudit.schemas.judge import JudgeList, RubricList
+from plaudit.schemas.judge_statistics import StatisticsRequest, StatisticsResponse
 from plaudit.service import (
     JobVerb,
     add_job_routes,
@@ -27,6 +28,7 @@ from plaudit.service import (
 from plaudit.service.redis import connect
 from plaudit_judge.desk import Desk
 from plaudit_judge.jobs import VERBS, Verb
+from plaudit_judge.measuring import Measuring
 from plaudit_judge.settings import JudgeSettings
 
 _MARGIN_S = 5.0
@@ -56,6 +58,7 @@ def make_app(settings: JudgeSettings) -> FastAPI:
     )
     for verb in VERBS:
         _add_verb(app, desk, verb, settings.deadline_s + _MARGIN_S)
+    _add_statistics(app, Measuring())
     _add_lists(app, desk)
     add_job_routes(app, {verb.name: _job_verb(desk, verb) for verb in VERBS})
     return app
@@ -85,6 +88,17 @@ def _add_verb(app: FastAPI, desk: Desk, verb: Verb, max_wait_s: float) -> None:
             body, job_id_of(verb.name, request), wait_s, caller_of(request)
         )
         return Response(answered, media_type="application/json")
+
+
+def _add_statistics(app: FastAPI, measuring: Measuring) -> None:
+    @app.post(
+        "/v1/statistics",
+        summary="What verdicts say about their judge",
+        **json_docs(StatisticsRequest, StatisticsResponse),
+    )
+    async def statistics(request: Request) -> Response:
+        body = await read_model(request, StatisticsRequest)
+        return json_response(await measuring.statistics(body))
 
 
 def _add_lists(app: FastAPI, desk: Desk) -> None:
