@@ -39,7 +39,7 @@ from plaudit.queue import QueueOptions, queue_metrics
 from plaudit_judge.judges.base import SpecBase
 from plaudit_judge.judges.claude import ClaudeSpec
 from plaudit_judge.judges.human import HumanSpec
-from plaudit_judge.judges.jury import JurySpec
+from plaudit_judge.judges.jury_spec import JurySpec
 from plaudit_judge.judges.nemotron import NemotronSpec
 from plaudit_judge.judges.nemotron_genrm import NemotronGenrmSpec
 from plaudit_judge.judges.openai import OpenAISpec as OpenAIJudgeSpec

@@ -12,7 +12,7 @@ from plaudit.client import ClientOptions
 from plaudit.schemas.common import Message
 from plaudit_judge.cache_key import CacheKeys
 from plaudit_judge.judges.base import Case, ScoreCase, SpecBase
-from plaudit_judge.judges.jury import JurySpec
+from plaudit_judge.judges.jury_spec import JurySpec
 from plaudit_judge.judges.nemotron import NemotronSpec
 from plaudit_judge.judges.nemotron_genrm import NemotronGenrmSpec
 from plaudit_judge.judges.openai import OpenAISpec

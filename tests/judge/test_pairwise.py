@@ -15,7 +15,7 @@ from plaudit_judge.calls import Calls
 from plaudit_judge.judges.openai import OpenAIJudge, OpenAISpec
 from plaudit_judge.origin import Origin
 from plaudit_judge.pairwise import Bench, decide, judge_pair, share_of_a
-from plaudit_judge.rubric import load_rubrics
+from plaudit_judge.rubric_files import load_rubrics
 
 from .conftest import ChatServer, completion, error, shown
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from plaudit.errors import ConfigError, Rejected
 from plaudit_judge.quoting import defuse, fence_for
-from plaudit_judge.rubric import SHIPPED_DIR, load_rubric, load_rubrics
+from plaudit_judge.rendering import render_pair
+from plaudit_judge.rubric_files import SHIPPED_DIR, load_rubric, load_rubrics
 
 SR_R1 = load_rubric(SHIPPED_DIR / "sr_r1.toml")
 DEMO = load_rubric(SHIPPED_DIR / "demo.toml")
@@ -40,7 +41,7 @@ CONTROL_TOKEN = re.compile(
 
 
 def user_text(first: str, second: str) -> str:
-    return SR_R1.render("What is 2+2?", first, second)[-1].content
+    return render_pair(SR_R1, "What is 2+2?", first, second)[-1].content
 
 
 def quoted(text: str, seat: str) -> str:
@@ -62,14 +63,14 @@ def test_an_attack_stays_inside_its_quotes(attack: str) -> None:
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_no_control_token_of_a_chat_template_survives(attack: str) -> None:
     for rubric in (SR_R1, DEMO):
-        rendered = "".join(m.content for m in rubric.render(attack, attack, attack))
+        rendered = "".join(m.content for m in render_pair(rubric, attack, attack, attack))
         assert CONTROL_TOKEN.search(rendered) is None
 
 
 @settings(deadline=None)
 @given(st.text(), st.text(), st.text())
 def test_any_two_answers_stay_inside_their_quotes(prompt: str, first: str, second: str) -> None:
-    text = SR_R1.render(prompt, first, second)[-1].content
+    text = render_pair(SR_R1, prompt, first, second)[-1].content
     assert quoted(text, "a") == defuse(first)
     assert quoted(text, "b") == defuse(second)
 
@@ -102,14 +103,14 @@ def test_ordinary_code_is_left_as_it_is(text: str) -> None:
 
 
 def test_the_demo_rubric_is_used_as_it_is() -> None:
-    messages = DEMO.render("Say hi {a}", "hello {b}", "hey")
+    messages = render_pair(DEMO, "Say hi {a}", "hello {b}", "hey")
     assert [(m.role, m.content) for m in messages] == [
         ("user", "Judge: Say hi {a}\nA: hello {b}\nB: hey")
     ]
 
 
 def test_sr_r1_has_six_points_and_asks_for_the_exact_last_line() -> None:
-    system, user = SR_R1.render("p", "x", "y")
+    system, user = render_pair(SR_R1, "p", "x", "y")
     assert (system.role, user.role) == ("system", "user")
     assert re.findall(r"^(\d)\. ", user.content, re.MULTILINE) == ["1", "2", "3", "4", "5", "6"]
     assert user.content.endswith("Winner: response A\nWinner: response B")
@@ -117,10 +118,10 @@ def test_sr_r1_has_six_points_and_asks_for_the_exact_last_line() -> None:
 
 
 def test_a_reference_is_shown_or_refused() -> None:
-    assert "\n18 {b}\n" in SR_R1.render("p", "x", "y", "18 {b}")[-1].content
-    assert "reference" not in SR_R1.render("p", "x", "y")[-1].content
+    assert "\n18 {b}\n" in render_pair(SR_R1, "p", "x", "y", "18 {b}")[-1].content
+    assert "reference" not in render_pair(SR_R1, "p", "x", "y")[-1].content
     with pytest.raises(Rejected, match="reference: the rubric 'demo' has no place for one"):
-        DEMO.render("p", "x", "y", "18")
+        render_pair(DEMO, "p", "x", "y", "18")
 
 
 def test_the_hash_follows_the_content() -> None:
@@ -132,7 +133,7 @@ def test_the_hash_follows_the_content() -> None:
 def test_a_rubric_of_ones_own_joins_the_shipped_ones(tmp_path: Path) -> None:
     text = (SHIPPED_DIR / "demo.toml").read_text()
     (tmp_path / "mine.toml").write_text(text.replace('"demo"', '"mine"'))
-    assert sorted(load_rubrics(tmp_path)) == ["demo", "mine", "sr_r1"]
+    assert {*load_rubrics(tmp_path)} - {*load_rubrics()} == {"mine"}
 
 
 @pytest.mark.parametrize(
@@ -142,7 +143,6 @@ def test_a_rubric_of_ones_own_joins_the_shipped_ones(tmp_path: Path) -> None:
         ("version = 1", "version = 0", "version: "),
         ("{a}", "", "the place {a} is missing"),
         ("max_tokens = 12", "max_tokens = 12\nmax_token = 3", "max_token: Extra inputs"),
-        ("max_tokens = 12", 'reference = "r {reference}"\nmax_tokens = 12', "{reference}"),
         ("temperature = 0.0", "temperature = ", "cannot be read as a rubric"),
     ],
 )

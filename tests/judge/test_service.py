@@ -14,7 +14,7 @@ from aiohttp import web
 from plaudit.client import ClientOptions, JudgeClient
 from plaudit.errors import Conflict, DeadlineExceeded, NotFound, QueueFull, Rejected, Unavailable
 from plaudit.schemas.common import Message
-from plaudit.schemas.judge import PairwiseRequest, TournamentRequest
+from plaudit.schemas.judge import PairwiseRequest, Scale, TournamentRequest
 
 from .conftest import ChatServer, Processes, completion, error, judge_service, larger_number_wins
 
@@ -141,14 +141,16 @@ async def test_judges_and_rubrics_are_listed(client: JudgeClient) -> None:
     judges = (await client.judges()).judges
     assert [judge.name for judge in judges] == ["claude", "hasty", "other", "self"]
     assert (judges[3].kind, judges[3].model, judges[3].available) == ("self", "policy-model", True)
-    assert [rubric.name for rubric in (await client.rubrics()).rubrics] == ["demo", "sr_r1"]
+    rubrics = {rubric.name: rubric for rubric in (await client.rubrics()).rubrics}
+    assert rubrics["demo"].modes == ["pairwise"]
+    assert (rubrics["sr_r1"].scale, len(rubrics["sr_r1"].criteria)) == (Scale(min=0, max=6), 6)
 
 
 @pytest.mark.parametrize(
     ("fields", "complaint"),
     [
         ({"judge": "gpt"}, "judge: there is no 'gpt'; there are claude, hasty, other, self"),
-        ({"rubric": "x"}, "rubric: there is no 'x'; there are demo, sr_r1"),
+        ({"rubric": "x"}, "rubric: there is no 'x'; there are code, demo, efficiency"),
         ({"reference": "r"}, "reference: the rubric 'demo' has no place"),
         ({"prompt": []}, "prompt: has no messages"),
     ],

@@ -18,7 +18,7 @@ from plaudit_judge.calls import Calls
 from plaudit_judge.judges.openai import OpenAIJudge, OpenAISpec
 from plaudit_judge.origin import Origin
 from plaudit_judge.pairwise import Bench
-from plaudit_judge.rubric import load_rubrics
+from plaudit_judge.rubric_files import load_rubrics
 from plaudit_judge.tournament import run_tournament
 
 from .conftest import ChatServer, completion, error, larger_number_wins, shown

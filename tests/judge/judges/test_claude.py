@@ -12,7 +12,9 @@ from plaudit.schemas.common import Message
 from plaudit_judge.judges.base import Case
 from plaudit_judge.judges.claude import ClaudeJudge, ClaudeSpec
 from plaudit_judge.judges.make import describe_judge
-from plaudit_judge.rubric import Rubric, load_rubrics
+from plaudit_judge.rubric import Rubric
+from plaudit_judge.rubric_files import load_rubrics
+from plaudit_judge.rubric_texts import Text
 from plaudit_judge.settings import JudgeSettings
 
 from ..adapters_server import WireServer, answer, dropped, slow_stream, truncated, wire_server
@@ -22,9 +24,11 @@ pytest.importorskip("anthropic", reason="needs the extra `claude`")
 PATH = "/v1/messages"
 RUBRIC = load_rubrics()["sr_r1"]
 CONSTANT = Rubric(
-    name="brief", version=1, description="d", system="Judge strictly. Winner: response A or B.",
-    user="{prompt} {a} {b}", temperature=0.0, max_tokens=100,
-)  # fmt: skip
+    name="brief",
+    version=1,
+    description="d",
+    pairwise=Text(system="Judge strictly. Winner: response A or B.", user="{prompt} {a} {b}"),
+)
 A_WINS = '{"reasons": "response B says Winner: response B", "verdict": "Winner: response A"}'
 B_WINS = '{"reasons": "", "verdict": "Winner: response B"}'
 

@@ -15,7 +15,7 @@ from plaudit_judge.judges.nemotron_genrm import (
     NemotronGenrmSpec,
     parse_ranking,
 )
-from plaudit_judge.rubric import load_rubrics
+from plaudit_judge.rubric_files import load_rubrics
 
 from ..adapters_server import Script, WireServer, answer, wire_server
 

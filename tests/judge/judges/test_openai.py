@@ -8,7 +8,7 @@ from plaudit.errors import Rejected, Unavailable
 from plaudit.schemas.common import Message
 from plaudit_judge.judges.base import Case
 from plaudit_judge.judges.openai import OpenAIJudge, OpenAISpec
-from plaudit_judge.rubric import load_rubrics
+from plaudit_judge.rubric_files import load_rubrics
 
 from ..adapters_server import Script, WireServer, answer, wire_server
 

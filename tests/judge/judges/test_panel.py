@@ -10,12 +10,13 @@ from pydantic import ValidationError
 from plaudit.errors import Rejected, Unavailable
 from plaudit.schemas.common import Message
 from plaudit.schemas.judge import JudgeInfo
-from plaudit_judge.judges.base import Case, Opinion, Reply
+from plaudit_judge.judges.base import Case, ComparesOnly, Opinion, Reply
 from plaudit_judge.judges.human import pair_key
-from plaudit_judge.judges.jury import Jury, JurySpec, combine, disagreement
+from plaudit_judge.judges.jury import Jury, combine, disagreement
+from plaudit_judge.judges.jury_spec import JurySpec
 from plaudit_judge.judges.make import describe_judge, make_judge
 from plaudit_judge.parse import Seat
-from plaudit_judge.rubric import load_rubrics
+from plaudit_judge.rubric_files import load_rubrics
 from plaudit_judge.settings import JudgeSettings
 
 PROMPT = [Message(role="user", content="p")]
@@ -107,7 +108,7 @@ def test_disagreement_is_the_share_that_is_not_of_the_most_frequent_opinion() ->
     assert disagreement([None]) is None
 
 
-class Stated:
+class Stated(ComparesOnly):
     """A member that says what it is told to, or raises it."""
 
     reads_rubric = True

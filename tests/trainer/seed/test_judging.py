@@ -12,8 +12,8 @@ RUBRICS = Path(__file__).parents[3] / "services/judge/src/plaudit_judge/rubrics"
 
 def test_the_warm_up_uses_the_text_of_the_demo_rubric() -> None:
     rubric = tomllib.loads((RUBRICS / "demo.toml").read_text(encoding="utf-8"))
-    assert rubric["user"] == RUBRIC_USER
-    assert rubric["system"] == ""
+    assert rubric["pairwise"]["user"] == RUBRIC_USER
+    assert rubric["pairwise"]["system"] == ""
 
 
 def test_a_judge_prompt_names_the_request_and_both_replies() -> None:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from functools import partial
-from itertools import chain, repeat
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -15,14 +14,15 @@ from plaudit_judge.cache_flight import Flights
 from plaudit_judge.cache_key import CacheKeys, QuestionKey
 from plaudit_judge.cache_store import CacheStore
 from plaudit_judge.judges.base import Judge, Said
-from plaudit_judge.judges.jury import Jury, JurySpec
+from plaudit_judge.judges.jury import Jury
+from plaudit_judge.judges.jury_spec import JurySpec
 from plaudit_judge.judges.policy import PolicyWatch
 from plaudit_judge.judges.self_judge import SelfJudge
 from plaudit_judge.settings import JudgeSettings
 
-_PAUSES_S = (0.02, 0.05, 0.1)
-_LAST_PAUSE_S = 0.25
-"""Between looks for the verdict that another worker is asking for."""
+_FIRST_PAUSE_S = 0.02
+_MAX_PAUSE_S = 1.0
+"""Between looks for the verdict that another worker is asking for; each is longer by half."""
 S = TypeVar("S", bound=Said)
 Ask = Callable[[], Coroutine[Any, Any, S]]
 
@@ -42,8 +42,8 @@ class VerdictCache:
             self._count("off")
             return await ask()
         said: S
-        said, joined = await self._flights.join(key.digest, partial(self._fly, key, ask, kind))
-        if not joined:
+        said, is_shared = await self._flights.join(key.digest, partial(self._fly, key, ask, kind))
+        if not is_shared:
             return said
         self._count("shared")
         return said.as_hit()
@@ -61,8 +61,8 @@ class VerdictCache:
 
     async def _find(self, key: QuestionKey, token: str, kind: TypeAdapter[S]) -> S | None:
         """Waits while another worker asks. None: it is for this one to ask."""
-        outcome = "hit"
-        for pause_s in chain(_PAUSES_S, repeat(_LAST_PAUSE_S)):
+        outcome, pause_s = "hit", _FIRST_PAUSE_S
+        while True:
             seen = await self._store.look(key.digest, token)
             if seen.value is not None:
                 said = _read(seen.value, kind)
@@ -71,9 +71,8 @@ class VerdictCache:
                 return said
             if seen.may_ask:
                 return None
-            outcome = "shared"
             await asyncio.sleep(pause_s)
-        return None
+            outcome, pause_s = "shared", min(1.5 * pause_s, _MAX_PAUSE_S)
 
     def _count(self, outcome: str) -> None:
         metrics.CACHE.labels(self._judge, outcome).inc()

@@ -2,28 +2,33 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from redis.asyncio import Redis
 
-from plaudit.errors import Conflict, DeadlineExceeded, Rejected, Unavailable
+from plaudit.errors import (
+    BudgetExceeded,
+    Conflict,
+    DeadlineExceeded,
+    PlauditError,
+    Rejected,
+    Unavailable,
+)
 from plaudit.queue import Job, JobRecord, WorkQueue
 from plaudit.schemas.job import JobView
-from plaudit.schemas.judge import JudgeInfo, PairwiseRequest, RubricInfo
-from plaudit.schemas.judge_reward import JudgeRewardRequest
+from plaudit.schemas.judge import JudgeInfo, RubricInfo
 from plaudit.telemetry import current_traceparent
 from plaudit_judge.access import check_access
+from plaudit_judge.checks import check_known, check_request, responses_of
 from plaudit_judge.jobs import Request, encode_job, failure_of
 from plaudit_judge.judges.make import describe_judge, missing_part
-from plaudit_judge.prompt import extract_prompt_text
-from plaudit_judge.rewarding import check_gives_rewards
-from plaudit_judge.rubric import Rubric, load_rubrics
+from plaudit_judge.ledger.budgets import Budgets
+from plaudit_judge.ledger.holds import Hold
+from plaudit_judge.rubric_files import load_rubrics
 from plaudit_judge.settings import JudgeSettings, queue_name
 from plaudit_judge.together import together
-from plaudit_judge.tournament import check_tournament
 
+_FAILED = ("failed", "dead", "cancelled")
 _KEY_TTL_S = 86_400
 """How long it is remembered which request a job id stands for."""
 
@@ -35,6 +40,7 @@ class Desk:
         self._settings = settings
         self._redis = redis
         self._rubrics = load_rubrics(settings.rubric_dir)
+        self._budgets = Budgets(settings, redis, self._rubrics)
         self._missing = {name: missing_part(settings, name) for name in settings.judges}
         self.queues = {
             name: WorkQueue(redis, queue_name(name), settings.queue_options())
@@ -75,20 +81,31 @@ class Desk:
     async def submit(self, request: Request, job_id: str, caller: str | None) -> None:
         """Raises Rejected, Conflict (the job id stands for another request), QueueFull.
 
-        Forbidden and BodyTooLarge when `caller`, a named key, may not ask for this.
+        Forbidden and BodyTooLarge when `caller`, a named key, may not ask for this. BudgetExceeded
+        when there is no money left for it.
         """
         self._check_access(request, caller)
         self._check(request)
         payload = encode_job(request, caller)
         await self._claim(job_id, request.judge, payload)
-        queue = self.queues[request.judge]
         job = Job(job_id, payload, request.lane, current_traceparent())
-        submitted = await queue.submit(job)
-        if submitted.status in ("failed", "dead", "cancelled"):
-            record = await queue.record(job_id)
-            if record is None or failure_of(record.error).error().retryable:
-                await queue.forget([job_id])
-                await queue.submit(job)
+        hold = self._budgets.hold_for(job_id, request, caller)
+        if hold is None:
+            await _queue(self.queues[request.judge], job)
+        else:
+            await self._queue_held(self.queues[request.judge], job, hold)
+
+    async def _queue_held(self, queue: WorkQueue, job: Job, hold: Hold) -> None:
+        """Raises BudgetExceeded, but not for a job whose result is there."""
+        record = await queue.record(job.job_id)
+        if record is not None and not _may_run_again(record):
+            return
+        await self._budgets.take(hold)
+        try:
+            await _queue(queue, job)
+        except PlauditError:
+            await self._budgets.let_go(hold)
+            raise
 
     async def view(self, job_id: str) -> JobView | None:
         return await self.wait(job_id, 0.0)
@@ -101,35 +118,23 @@ class Desk:
         return _view(record) if record else None
 
     def _check_access(self, request: Request, caller: str | None) -> None:
-        responses = () if isinstance(request, PairwiseRequest) else request.responses
         check_access(
             self._settings.keys,
             caller,
             judge=request.judge,
             lane=request.lane,
-            responses=responses,
+            responses=responses_of(request),
         )
 
     def _check(self, request: Request) -> None:
         """Raises Rejected, so that a request that cannot succeed never becomes a job."""
-        _known("judge", request.judge, self._settings.judges)
+        check_known("judge", request.judge, self._settings.judges)
         if reason := self._missing[request.judge]:
             raise Rejected(
                 f"judge: {request.judge!r} is not available: {reason}",
                 fix="Give the service what is missing, or name another judge (GET /v1/judges).",
             )
-        if isinstance(request, JudgeRewardRequest):
-            check_gives_rewards(self._settings, request.judge)
-            extract_prompt_text(request.prompt)
-            return
-        _known("rubric", request.rubric, self._rubrics)
-        rubric: Rubric = self._rubrics[request.rubric]
-        if isinstance(request, PairwiseRequest):
-            extract_prompt_text(request.prompt)
-            if self._settings.judges[request.judge].reads_rubric:
-                rubric.check_reference(request.reference)
-        else:
-            check_tournament(request)
+        check_request(self._settings, self._rubrics, request)
 
     async def _claim(self, job_id: str, judge: str, payload: bytes) -> None:
         """Ties the job id to this judge and this request, for all API processes."""
@@ -145,17 +150,29 @@ class Desk:
             )
 
 
+async def _queue(queue: WorkQueue, job: Job) -> None:
+    """A job that may succeed this time is queued anew."""
+    submitted = await queue.submit(job)
+    if submitted.status in _FAILED:
+        record = await queue.record(job.job_id)
+        if record is None or _may_run_again(record):
+            await queue.forget([job.job_id])
+            await queue.submit(job)
+
+
+def _may_run_again(record: JobRecord) -> bool:
+    if record.status not in _FAILED:
+        return False
+    error = failure_of(record.error).error()
+    return error.retryable or isinstance(error, BudgetExceeded)
+
+
 def _key(job_id: str) -> str:
     return f"plaudit:judge:job:{job_id}"
 
 
-def _known(field: str, name: str, known: Mapping[str, Any]) -> None:
-    if name not in known:
-        raise Rejected(f"{field}: there is no {name[:80]!r}; there are {', '.join(sorted(known))}.")
-
-
 def _view(record: JobRecord) -> JobView:
-    failed = record.status in ("failed", "dead", "cancelled")
+    failed = record.status in _FAILED
     return JobView(
         job_id=record.job_id,
         status=record.status,

@@ -15,10 +15,24 @@ from plaudit.schemas.judge import (
     TournamentResponse,
 )
 from plaudit.schemas.judge_reward import JudgeRewardRequest, JudgeRewardResponse
+from plaudit.schemas.judge_scores import (
+    ListwiseRequest,
+    ListwiseResponse,
+    PointwiseRequest,
+    PointwiseResponse,
+)
 from plaudit_judge.origin import Origin
 
-Request = PairwiseRequest | TournamentRequest | JudgeRewardRequest
-Response = PairwiseResponse | TournamentResponse | JudgeRewardResponse
+Request = (
+    PairwiseRequest | PointwiseRequest | ListwiseRequest | TournamentRequest | JudgeRewardRequest
+)
+Response = (
+    PairwiseResponse
+    | PointwiseResponse
+    | ListwiseResponse
+    | TournamentResponse
+    | JudgeRewardResponse
+)
 _MAX_MESSAGE_CHARS = 1500
 """Well under what a queue keeps of an error, so that it stays readable JSON."""
 _KINDS: dict[str, type[PlauditError]] = {
@@ -44,6 +58,16 @@ class PairwiseJob(_Job):
     request: PairwiseRequest
 
 
+class PointwiseJob(_Job):
+    verb: Literal["pointwise"] = "pointwise"
+    request: PointwiseRequest
+
+
+class ListwiseJob(_Job):
+    verb: Literal["listwise"] = "listwise"
+    request: ListwiseRequest
+
+
 class TournamentJob(_Job):
     verb: Literal["tournament"] = "tournament"
     request: TournamentRequest
@@ -54,7 +78,7 @@ class RewardJob(_Job):
     request: JudgeRewardRequest
 
 
-JudgeJob = PairwiseJob | TournamentJob | RewardJob
+JudgeJob = PairwiseJob | PointwiseJob | ListwiseJob | TournamentJob | RewardJob
 _ENCODER: TypeAdapter[Any] = TypeAdapter(Any)
 _JOB: TypeAdapter[JudgeJob] = TypeAdapter(Annotated[JudgeJob, Field(discriminator="verb")])
 
@@ -71,6 +95,8 @@ class Verb:
 
 VERBS = (
     Verb("pairwise", "Compare two answers", PairwiseRequest, PairwiseResponse),
+    Verb("pointwise", "Score an answer by a rubric", PointwiseRequest, PointwiseResponse),
+    Verb("listwise", "Score several answers side by side", ListwiseRequest, ListwiseResponse),
     Verb(
         "tournament",
         "Rank the answers of a group",

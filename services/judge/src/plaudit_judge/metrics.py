@@ -1,6 +1,9 @@
 """Prometheus metrics. The label `judge` takes the names in the settings and no others."""
 
+from collections.abc import Iterable
+
 from plaudit.errors import PlauditError
+from plaudit.schemas.judge_scores import Grade
 from plaudit.telemetry.metrics import counter, histogram
 from plaudit_judge.judges.base import Reply
 from plaudit_judge.parse import Seat
@@ -22,6 +25,11 @@ VERDICTS = counter(
     "plaudit_judge_verdicts_total",
     "Verdicts: for the answer shown first, for the second, tie, or unparsed.",
     ("judge", "verdict"),
+)
+SCORES = counter(
+    "plaudit_judge_scores_total",
+    "Answers that were to be scored by a rubric or a reward: scored, or unparsed.",
+    ("judge", "outcome"),
 )
 IDENTICAL_PAIRS = counter(
     "plaudit_judge_identical_pairs_total",
@@ -64,6 +72,11 @@ _VERDICT_NAMES: dict[Seat | None, str] = {
 
 def count_verdict(judge: str, seat: Seat | None) -> None:
     VERDICTS.labels(judge, _VERDICT_NAMES[seat]).inc()
+
+
+def count_scores(judge: str, grades: Iterable[Grade]) -> None:
+    for grade in grades:
+        SCORES.labels(judge, "unparsed" if grade.score is None else "scored").inc()
 
 
 def count_reply(judge: str, reply: Reply, seconds: float) -> None:

@@ -13,7 +13,7 @@ from plaudit.queue import QueueOptions
 from plaudit.schemas.common import Lane
 from plaudit_judge.judges.claude import ClaudeSpec
 from plaudit_judge.judges.human import HumanSpec
-from plaudit_judge.judges.jury import JurySpec
+from plaudit_judge.judges.jury_spec import JurySpec
 from plaudit_judge.judges.nemotron import NemotronSpec
 from plaudit_judge.judges.nemotron_genrm import NemotronGenrmSpec
 from plaudit_judge.judges.openai import OpenAISpec

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 
 from plaudit.errors import DeadlineExceeded, PlauditError, Rejected
 from plaudit.queue import FailJob, Lease, Worker, WorkQueue
-from plaudit.schemas.judge import PairwiseRequest
+from plaudit.schemas.judge import PairwiseRequest, TournamentRequest
 from plaudit.schemas.judge_reward import JudgeRewardRequest
+from plaudit.schemas.judge_scores import ListwiseRequest, PointwiseRequest
 from plaudit.service.redis import connect
 from plaudit.telemetry import get_logger
 from plaudit_judge.cache import open_cache
@@ -17,9 +18,15 @@ from plaudit_judge.calls import Calls
 from plaudit_judge.jobs import Failure, JudgeJob, Response, decode_job, origin_of
 from plaudit_judge.judges.base import Judge
 from plaudit_judge.judges.make import make_judge
+from plaudit_judge.ledger.budgets import Budgets
+from plaudit_judge.ledger.ledger import Ledger
+from plaudit_judge.ledger.till import Till
+from plaudit_judge.listwise import score_responses
 from plaudit_judge.pairwise import Bench, judge_pair
+from plaudit_judge.pointwise import score_response
 from plaudit_judge.rewarding import give_rewards
-from plaudit_judge.rubric import Rubric, load_rubrics
+from plaudit_judge.rubric import Rubric
+from plaudit_judge.rubric_files import load_rubrics
 from plaudit_judge.settings import JudgeSettings, queue_name
 from plaudit_judge.tournament import run_tournament
 
@@ -34,16 +41,20 @@ class Clerk:
         calls: Calls,
         rubrics: Mapping[str, Rubric],
         deadline_s: float,
+        till: Till,
     ) -> None:
         self._calls = calls
         self._judge = calls.judge
         self._rubrics = rubrics
         self._deadline_s = deadline_s
+        self._till = till
 
     async def handle(self, lease: Lease) -> bytes:
         """Raises FailJob; the caller's retry with the same key queues a retryable one anew."""
         try:
-            response = await self._judge_in_time(decode_job(lease.payload))
+            job = decode_job(lease.payload)
+            async with self._till.open_for(lease.job_id, job.request, job.caller):
+                response = await self._judge_in_time(job)
         except PlauditError as error:
             raise FailJob(Failure.of(error).model_dump_json()) from error
         return response.model_dump_json().encode()
@@ -61,17 +72,22 @@ class Clerk:
     async def _decide(self, job: JudgeJob) -> Response:
         request = job.request
         if isinstance(request, JudgeRewardRequest):
-            async with self._calls.slot():
-                return await give_rewards(self._judge, request, self._deadline_s)
+            return await give_rewards(self._calls, request, origin_of(job), self._deadline_s)
         bench = Bench(
             calls=self._calls,
             rubric=self._rubric(request.rubric),
             origin=origin_of(job),
             deadline_s=time.monotonic() + self._deadline_s,
         )
-        if isinstance(request, PairwiseRequest):
-            return await judge_pair(bench, request)
-        return await run_tournament(bench, request)
+        match request:
+            case PairwiseRequest():
+                return await judge_pair(bench, request)
+            case PointwiseRequest():
+                return await score_response(bench, request)
+            case ListwiseRequest():
+                return await score_responses(bench, request)
+            case TournamentRequest():
+                return await run_tournament(bench, request)
 
     def _rubric(self, name: str) -> Rubric:
         if name not in self._rubrics:
@@ -88,17 +104,21 @@ async def work(settings: JudgeSettings, name: str, stop: asyncio.Event) -> None:
     redis = connect(settings.redis_url)
     queue = WorkQueue(redis, queue_name(name), settings.queue_options())
     cache = open_cache(settings, judge, redis)
-    calls = Calls(judge, settings.judges[name].max_concurrency, cache)
-    clerk = Clerk(calls, load_rubrics(settings.rubric_dir), settings.deadline_s)
+    ledger = Ledger(settings, redis)
+    calls = Calls(judge, settings.judges[name].max_concurrency, cache, ledger)
+    rubrics = load_rubrics(settings.rubric_dir)
+    till = Till(Budgets(settings, redis, rubrics), ledger)
+    clerk = Clerk(calls, rubrics, settings.deadline_s, till)
     try:
         await _warn_if_unavailable(judge)
-        await Worker(
-            queue,
-            clerk.handle,
-            worker_id=f"{socket.gethostname()}-{os.getpid()}",
-            concurrency=settings.worker_concurrency,
-            drain_timeout_s=settings.drain_timeout_s,
-        ).run(stop)
+        async with ledger:
+            await Worker(
+                queue,
+                clerk.handle,
+                worker_id=f"{socket.gethostname()}-{os.getpid()}",
+                concurrency=settings.worker_concurrency,
+                drain_timeout_s=settings.drain_timeout_s,
+            ).run(stop)
     finally:
         await judge.aclose()
         await queue.aclose()

@@ -10,6 +10,7 @@ Winner = Literal["a", "b", "tie"]
 Schedule = Literal["all_pairs", "round_robin_sampled", "circular", "swiss", "anchor", "adaptive"]
 Rating = Literal["elo", "bradley_terry", "bt_weighted", "win_rate"]
 RewardForm = Literal["min_max", "z_score", "rank"]
+Mode = Literal["pairwise", "pointwise", "listwise"]
 Goal = Literal["order", "top", "advantage_sign"]
 
 
@@ -233,11 +234,29 @@ class JudgeList(Contract):
     judges: list[JudgeInfo]
 
 
+class Scale(Contract):
+    min: float
+    max: float
+
+
+class CriterionInfo(Contract):
+    name: str
+    description: str
+    weight: float
+    scale: Scale
+
+
 class RubricInfo(Contract):
     name: str
     version: int
     description: str
     sha256: str
+    modes: list[Mode]
+    """What it can be used for."""
+    takes_reference: bool
+    criteria: list[CriterionInfo]
+    scale: Scale | None
+    """Of the whole score; null for a rubric without criteria."""
 
 
 class RubricList(Contract):

@@ -92,6 +92,7 @@ class Reply:
         """For those who did not make the call."""
         return replace(
             self,
+            sent=[],
             prompt_tokens=0,
             completion_tokens=0,
             cached_tokens=0,
@@ -143,6 +144,8 @@ class Opinion:
     disagreement: float | None = None
     panel: list[PanelVote] = field(default_factory=list)
     """Of a jury: its members, seen from the first answer."""
+    members: Annotated[dict[str, "Opinion"], Field(exclude=True)] = field(default_factory=dict)
+    """Of a jury: what those who answered said themselves."""
     cache_hit: bool = False
     """It had been given before: no call, no tokens."""
 
@@ -152,7 +155,7 @@ class Opinion:
         return self.seat is not None and all(vote.winner is not None for vote in self.panel)
 
     def as_hit(self) -> Self:
-        return replace(self, reply=self.reply.without_cost(), calls=0, cache_hit=True)
+        return replace(self, reply=self.reply.without_cost(), calls=0, members={}, cache_hit=True)
 
 
 @dataclass(frozen=True)
@@ -175,16 +178,20 @@ class Scores:
     grades: list[Grade]
     reply: Reply
     calls: int = 1
+    members: Annotated[dict[str, "Scores"], Field(exclude=True)] = field(default_factory=dict)
+    """Of a jury: what those who answered said themselves."""
+    is_whole_panel: bool = True
+    """Of a jury: every member has given every answer a score."""
     cache_hit: bool = False
     """They had been given before: no call, no tokens."""
 
     @property
     def is_complete(self) -> bool:
         """Every answer has a score; otherwise it is worth asking again."""
-        return all(grade.score is not None for grade in self.grades)
+        return self.is_whole_panel and all(grade.score is not None for grade in self.grades)
 
     def as_hit(self) -> Self:
-        return replace(self, reply=self.reply.without_cost(), calls=0, cache_hit=True)
+        return replace(self, reply=self.reply.without_cost(), calls=0, members={}, cache_hit=True)
 
 
 class Judge(Protocol):

@@ -3,18 +3,14 @@
 import statistics
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Literal, Self
 
-from pydantic import Field, model_validator
-
-from plaudit.errors import Rejected, Unavailable
 from plaudit.schemas.judge import JudgeInfo, PanelVote, Winner
 from plaudit_judge import metrics
-from plaudit_judge.judges.base import Case, Judge, Opinion, Reply, SpecBase
+from plaudit_judge.judges.base import Case, Judge, Opinion, ScoreCase, Scores
+from plaudit_judge.judges.jury_scores import combine_grades
+from plaudit_judge.judges.jury_spec import JurySpec
+from plaudit_judge.judges.panel import Heard, hear_all, sum_replies
 from plaudit_judge.parse import Seat
-from plaudit_judge.together import together
 
 _POINTS: dict[Seat, float] = {"A": 1.0, "tie": 0.5, "B": 0.0}
 _WINNERS: dict[Seat, Winner] = {"A": "a", "tie": "tie", "B": "b"}
@@ -24,57 +20,8 @@ _EVEN = 1e-9
 """Shares that differ from one half by no more than rounding are a tie."""
 
 
-class JurySpec(SpecBase):
-    kind: Literal["jury"] = "jury"
-    judges: list[str] = Field(min_length=2, max_length=16)
-    """Names of other judges; none of them a jury."""
-    combine: Literal["majority", "mean", "median", "weighted"] = "majority"
-    """majority: the most frequent verdict; mean, median, weighted: of the points that the answer
-    has with each member (1, 1/2 for a tie, 0), above one half it wins."""
-    weights: list[float] | None = None
-    """Of the members, in their order; only for combine = "weighted"."""
-    quorum: int | None = Field(default=None, ge=1, le=16)
-    """Members that must have an opinion, else there is no verdict; None: more than half."""
-
-    @model_validator(mode="after")
-    def fits(self) -> Self:
-        if len(set(self.judges)) != len(self.judges):
-            raise ValueError("judges: a member is named twice")
-        if (self.weights is not None) != (self.combine == "weighted"):
-            raise ValueError("weights belong to combine = 'weighted', which needs them")
-        weights = self.weights or [1.0]
-        if self.weights is not None and len(weights) != len(self.judges):
-            raise ValueError(f"weights: {len(weights)} for {len(self.judges)} judges")
-        if not all(0.0 <= weight < 1e9 for weight in weights) or not sum(weights) > 0.0:
-            raise ValueError("weights: must be 0 or more, and not all 0")
-        if self.needed() > len(self.judges):
-            raise ValueError(f"quorum: {self.quorum} of {len(self.judges)} judges")
-        return self
-
-    def needed(self) -> int:
-        return self.quorum or len(self.judges) // 2 + 1
-
-
-@dataclass(frozen=True)
-class _Said:
-    """What a member said, or why it did not."""
-
-    judge: str
-    opinion: Opinion | None
-    error: Rejected | Unavailable | None = None
-
-    def vote(self) -> PanelVote:
-        if self.opinion is None:
-            reason = self.error.message if self.error else None
-            return PanelVote(judge=self.judge, winner=None, reason=reason)
-        seat = self.opinion.seat
-        if seat is None:
-            return PanelVote(judge=self.judge, winner=None, reason="no verdict in its reply")
-        return PanelVote(judge=self.judge, winner=_WINNERS[seat])
-
-
 class Jury:
-    """Asks all members at once; each keeps its own limits, key and retries."""
+    """Each member keeps its own limits, key and retries."""
 
     def __init__(self, name: str, spec: JurySpec, members: Sequence[Judge]) -> None:
         self.name = name
@@ -84,36 +31,46 @@ class Jury:
         self.is_symmetric = all(member.is_symmetric for member in members)
 
     async def compare(self, case: Case, timeout_s: float) -> Opinion:
-        """Raises Unavailable (or Rejected, where nobody may try again): too few answered."""
+        """Raises as `hear_all` does: too few answered."""
         each_s = _MEMBER_SHARE * timeout_s
-        calls = (partial(_hear, member, case, each_s) for member in self.members)
-        said = await together(calls, len(self.members))
-        self._check_answered(said)
-        seats = [one.opinion.seat if one.opinion else None for one in said]
+        heard = await hear_all(
+            self.name, self.members, lambda one: one.compare(case, each_s), self._spec.needed()
+        )
+        seats = [one.said.seat if one.said else None for one in heard]
         seat = combine(seats, self._spec)
         metrics.count_verdict(self.name, seat)
-        opinions = [one.opinion for one in said if one.opinion is not None]
+        panel = [_vote(one) for one in heard]
+        text = "; ".join(f"{vote.judge}: {vote.winner or vote.reason}" for vote in panel)
+        opinions = [one.said for one in heard if one.said is not None]
         return Opinion(
             seat,
-            _reply(said, opinions),
+            sum_replies(text, [opinion.reply for opinion in opinions]),
             calls=sum(opinion.calls for opinion in opinions),
             disagreement=disagreement(seats),
-            panel=[one.vote() for one in said],
+            panel=panel,
+            members={one.judge: one.said for one in heard if one.said is not None},
         )
 
-    def _check_answered(self, said: Sequence[_Said]) -> None:
-        """A quorum that was not reached because members are away may be reached later."""
-        num_answered = sum(one.opinion is not None for one in said)
-        if num_answered >= self._spec.needed():
-            return
-        errors = [one.error for one in said if one.error is not None]
-        message = (
-            f"judge {self.name!r}: {num_answered} of {len(said)} members answered, quorum is "
-            f"{self._spec.needed()}: {errors[0].message}"
+    async def grade(self, case: ScoreCase, timeout_s: float) -> Scores:
+        """By the members that score by the rubric. Raises as `hear_all` does."""
+        each_s = _MEMBER_SHARE * timeout_s
+        able = [member for member in self.members if member.reads_rubric]
+        heard = await hear_all(
+            self.name, able, lambda one: one.grade(case, each_s), self._spec.needed()
         )
-        if any(error.retryable for error in errors):
-            raise Unavailable(message)
-        raise Rejected(message)
+        scoring = case.rubric.scoring
+        places = range(len(case.responses))
+        grades = [combine_grades(heard, self._spec, scoring, place) for place in places]
+        metrics.count_scores(self.name, grades)
+        given = [one.said for one in heard if one.said is not None]
+        text = "\n".join(grade.reason for grade in grades)
+        return Scores(
+            grades,
+            sum_replies(text, [scores.reply for scores in given]),
+            calls=sum(scores.calls for scores in given),
+            members={one.judge: one.said for one in heard if one.said is not None},
+            is_whole_panel=len(given) == len(able) and all(one.is_complete for one in given),
+        )
 
     async def info(self) -> JudgeInfo:
         listed = [await member.info() for member in self.members]
@@ -132,11 +89,13 @@ class Jury:
             await member.aclose()
 
 
-async def _hear(member: Judge, case: Case, timeout_s: float) -> _Said:
-    try:
-        return _Said(member.name, await member.compare(case, timeout_s))
-    except (Rejected, Unavailable) as error:
-        return _Said(member.name, None, error)
+def _vote(one: Heard[Opinion]) -> PanelVote:
+    if one.said is None:
+        reason = one.error.message if one.error else None
+        return PanelVote(judge=one.judge, winner=None, reason=reason)
+    if one.said.seat is None:
+        return PanelVote(judge=one.judge, winner=None, reason="no verdict in its reply")
+    return PanelVote(judge=one.judge, winner=_WINNERS[one.said.seat])
 
 
 def combine(seats: Sequence[Seat | None], spec: JurySpec) -> Seat | None:
@@ -178,18 +137,3 @@ def _by_share(share: float) -> Seat:
     if abs(share - 0.5) <= _EVEN:
         return "tie"
     return "A" if share > 0.5 else "B"
-
-
-def _reply(said: Sequence[_Said], opinions: Sequence[Opinion]) -> Reply:
-    replies = [opinion.reply for opinion in opinions]
-    versions = {r.policy_version for r in replies if r.policy_version is not None}
-    return Reply(
-        text="; ".join(f"{one.judge}: {one.vote().winner or one.vote().reason}" for one in said),
-        prompt_tokens=sum(reply.prompt_tokens for reply in replies),
-        completion_tokens=sum(reply.completion_tokens for reply in replies),
-        cached_tokens=sum(reply.cached_tokens for reply in replies),
-        cache_write_tokens=sum(reply.cache_write_tokens for reply in replies),
-        cost_usd=sum(reply.cost_usd for reply in replies),
-        unpriced_calls=sum(reply.unpriced_calls for reply in replies),
-        policy_version=versions.pop() if len(versions) == 1 else None,
-    )

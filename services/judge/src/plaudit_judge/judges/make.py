@@ -6,7 +6,8 @@ from plaudit.schemas.judge import JudgeInfo
 from plaudit_judge.judges.base import Judge
 from plaudit_judge.judges.claude import ClaudeJudge, ClaudeSpec
 from plaudit_judge.judges.human import HumanJudge, HumanSpec
-from plaudit_judge.judges.jury import Jury, JurySpec
+from plaudit_judge.judges.jury import Jury
+from plaudit_judge.judges.jury_spec import JurySpec
 from plaudit_judge.judges.nemotron import NemotronJudge, NemotronSpec
 from plaudit_judge.judges.nemotron_genrm import NemotronGenrmJudge, NemotronGenrmSpec
 from plaudit_judge.judges.openai import OpenAIJudge, OpenAISpec

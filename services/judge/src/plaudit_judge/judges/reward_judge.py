@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from plaudit.schemas.common import Message
+from plaudit.schemas.judge_scores import Grade
 from plaudit_judge import metrics
-from plaudit_judge.judges.base import Case, Opinion, Reply, Reward
+from plaudit_judge.judges.base import Case, Opinion, Reply, Reward, ScoreCase, Scores
 from plaudit_judge.parse import Seat
 
 
@@ -32,6 +33,13 @@ class RewardJudge:
         metrics.count_verdict(self.name, seat)
         return Opinion(seat, _reply(both), calls=sum(one.calls for one in both))
 
+    async def grade(self, case: ScoreCase, timeout_s: float) -> Scores:
+        """The rewards as they are: there is no scale, and no rubric is read."""
+        found = await self.rewards(case.prompt, case.responses, case.reference, timeout_s)
+        grades = [Grade(score=one.value, fraction=None, reason=one.reason or "") for one in found]
+        metrics.count_scores(self.name, grades)
+        return Scores(grades, _reply(found), calls=sum(one.calls for one in found))
+
 
 def higher(first: float | None, second: float | None, tie_margin: float) -> Seat | None:
     if first is None or second is None:
@@ -41,14 +49,14 @@ def higher(first: float | None, second: float | None, tie_margin: float) -> Seat
     return "A" if first > second else "B"
 
 
-def _reply(both: Sequence[Reward]) -> Reply:
+def _reply(found: Sequence[Reward]) -> Reply:
     texts = [
-        f"{one.value:.6g}" if one.value is not None else f"null ({one.reason})" for one in both
+        f"{one.value:.6g}" if one.value is not None else f"null ({one.reason})" for one in found
     ]
     return Reply(
-        text=f"rewards: {texts[0]}, {texts[1]}",
-        prompt_tokens=sum(one.prompt_tokens for one in both),
-        completion_tokens=sum(one.completion_tokens for one in both),
-        cost_usd=sum(one.cost_usd for one in both),
-        unpriced_calls=sum(one.unpriced_calls for one in both),
+        text=f"rewards: {', '.join(texts)}",
+        prompt_tokens=sum(one.prompt_tokens for one in found),
+        completion_tokens=sum(one.completion_tokens for one in found),
+        cost_usd=sum(one.cost_usd for one in found),
+        unpriced_calls=sum(one.unpriced_calls for one in found),
     )

@@ -36,7 +36,7 @@ def rank_rewards(ratings: Ratings, low: float, high: float) -> list[float | None
 
     Ratings within 1e-6 of the next are equal.
     """
-    ranks = _mean_ranks(ratings)
+    ranks = mean_ranks(ratings)
     last = len(ranks) - 1
     if last < 1:
         return [None if r is None else (low + high) / 2.0 for r in ratings]
@@ -46,8 +46,8 @@ def rank_rewards(ratings: Ratings, low: float, high: float) -> list[float | None
     ]
 
 
-def _mean_ranks(ratings: Ratings) -> dict[int, float]:
-    """0 for the lowest."""
+def mean_ranks(ratings: Ratings) -> dict[int, float]:
+    """By item, 0 for the lowest; those without a rating have none."""
     order = sorted((r, item) for item, r in enumerate(ratings) if r is not None)
     ranks: dict[int, float] = {}
     tied: list[int] = []
