@@ -15,6 +15,8 @@ T = TypeVar("T")
 class _Flight(Generic[T]):
     task: asyncio.Task[T]
     num_waiting: int = 0
+    is_taken: bool = False
+    """Somebody has the result, and with it what it cost."""
 
 
 class Flights(Generic[T]):
@@ -24,21 +26,24 @@ class Flights(Generic[T]):
         self._flights: dict[str, _Flight[T]] = {}
 
     async def join(self, key: str, start: Callable[[], Coroutine[Any, Any, T]]) -> tuple[T, bool]:
-        """The result, and whether somebody else had started it. Raises what `start` raises.
+        """The result, and whether somebody else has it, too. Raises what `start` raises.
 
         When the one who started it was not answered in time, the others start anew: their time
         may not be up.
         """
         while True:
             flight = self._flights.get(key)
-            joined = flight is not None and not flight.task.done()
-            if flight is None or not joined:
+            joins = flight is not None and not flight.task.done()
+            if flight is None or not joins:
                 flight = self._start(key, start)
             try:
-                return await self._wait(key, flight), joined
+                result = await self._wait(key, flight)
             except Unavailable:
-                if not joined:
-                    raise
+                if joins:
+                    continue
+                raise
+            is_shared, flight.is_taken = flight.is_taken, True
+            return result, is_shared
 
     def _start(self, key: str, start: Callable[[], Coroutine[Any, Any, T]]) -> _Flight[T]:
         flight = _Flight(asyncio.create_task(start()))
