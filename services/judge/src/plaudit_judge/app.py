@@ -28,6 +28,7 @@ from plaudit.service import (
 from plaudit.service.redis import connect
 from plaudit_judge.desk import Desk
 from plaudit_judge.jobs import VERBS, Verb
+from plaudit_judge.ledger.routes import add_ledger_routes
 from plaudit_judge.measuring import Measuring
 from plaudit_judge.settings import JudgeSettings
 
@@ -60,6 +61,7 @@ def make_app(settings: JudgeSettings) -> FastAPI:
         _add_verb(app, desk, verb, settings.deadline_s + _MARGIN_S)
     _add_statistics(app, Measuring())
     _add_lists(app, desk)
+    add_ledger_routes(app, settings, redis)
     add_job_routes(app, {verb.name: _job_verb(desk, verb) for verb in VERBS})
     return app
 

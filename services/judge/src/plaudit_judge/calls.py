@@ -5,8 +5,14 @@ from collections.abc import Callable
 
 from pydantic import TypeAdapter
 
+from plaudit.errors import Rejected
+from plaudit.schemas.judge_reward import JudgeRewardRequest
 from plaudit_judge.cache import Ask, S, VerdictCache
-from plaudit_judge.judges.base import Case, Judge, Opinion, ScoreCase, Scores
+from plaudit_judge.judges.base import Case, Judge, Opinion, Reward, ScoreCase, Scores
+from plaudit_judge.judges.reward_judge import RewardJudge
+from plaudit_judge.ledger.ledger import Ledger
+from plaudit_judge.ledger.stopwatch import Stopwatch
+from plaudit_judge.ledger.taking import Taken, compared, graded, rewarded
 from plaudit_judge.origin import Origin
 
 _OPINION = TypeAdapter(Opinion)
@@ -17,10 +23,15 @@ class Calls:
     """Shared by all requests of a worker."""
 
     def __init__(
-        self, judge: Judge, max_concurrency: int, cache: VerdictCache | None = None
+        self,
+        judge: Judge,
+        max_concurrency: int,
+        cache: VerdictCache | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         self.judge = judge
         self.cache = cache
+        self._ledger = ledger
         self.max_concurrency = max_concurrency
         self._slots = asyncio.Semaphore(max_concurrency)
 
@@ -33,12 +44,16 @@ class Calls:
         use_cache: bool = False,
     ) -> Opinion:
         """`time_left_s` is asked once the call can start. Raises as `Judge.compare` does."""
+        watch = Stopwatch()
 
         async def ask() -> Opinion:
             async with self.slot():
-                return await self.judge.compare(case, time_left_s())
+                with watch:
+                    return await self.judge.compare(case, time_left_s())
 
-        return await self._remembered(case, ask, _OPINION, use_cache)
+        said = await self._remembered(case, ask, _OPINION, use_cache)
+        self._record(compared(self.judge.name, case, origin, said, watch.seconds))
+        return said
 
     async def grade(
         self,
@@ -49,12 +64,31 @@ class Calls:
         use_cache: bool = False,
     ) -> Scores:
         """Raises as `Judge.grade` does."""
+        watch = Stopwatch()
 
         async def ask() -> Scores:
             async with self.slot():
-                return await self.judge.grade(case, time_left_s())
+                with watch:
+                    return await self.judge.grade(case, time_left_s())
 
-        return await self._remembered(case, ask, _SCORES, use_cache)
+        said = await self._remembered(case, ask, _SCORES, use_cache)
+        self._record(graded(self.judge.name, case, origin, said, watch.seconds))
+        return said
+
+    async def rewards(
+        self, request: JudgeRewardRequest, origin: Origin, timeout_s: float
+    ) -> list[Reward]:
+        """Raises Rejected, also when this judge only compares, and Unavailable."""
+        if not isinstance(self.judge, RewardJudge):
+            raise Rejected(f"judge: {self.judge.name!r} gives no rewards.")
+        asked = (request.prompt, request.responses, request.reference)
+        watch = Stopwatch()
+        async with self.slot():
+            with watch:
+                found = await self.judge.rewards(*asked, timeout_s)
+        for response, reward in zip(request.responses, found, strict=False):
+            self._record(rewarded(request, origin, response, reward, watch.seconds))
+        return found
 
     async def _remembered(
         self, case: Case | ScoreCase, ask: Ask[S], kind: TypeAdapter[S], use_cache: bool
@@ -63,6 +97,10 @@ class Calls:
             return await ask()
         key = await self.cache.keys.of(case) if use_cache else None
         return await self.cache.get_or_ask(key, ask, kind)
+
+    def _record(self, taken: Taken) -> None:
+        if self._ledger is not None:
+            self._ledger.record(taken)
 
     def slot(self) -> asyncio.Semaphore:
         """Held while the judge is asked."""

@@ -3,8 +3,8 @@
 from plaudit.errors import Rejected
 from plaudit.schemas.judge import Usage
 from plaudit.schemas.judge_reward import JudgeRewardRequest, JudgeRewardResponse
-from plaudit_judge.judges.base import Judge
-from plaudit_judge.judges.reward_judge import RewardJudge
+from plaudit_judge.calls import Calls
+from plaudit_judge.origin import Origin
 from plaudit_judge.settings import JudgeSettings
 
 
@@ -22,12 +22,10 @@ def check_gives_rewards(settings: JudgeSettings, name: str) -> None:
 
 
 async def give_rewards(
-    judge: Judge, request: JudgeRewardRequest, timeout_s: float
+    calls: Calls, request: JudgeRewardRequest, origin: Origin, timeout_s: float
 ) -> JudgeRewardResponse:
     """Raises Rejected: this judge only compares; Unavailable: it did not answer."""
-    if not isinstance(judge, RewardJudge):
-        raise Rejected(f"judge: {judge.name!r} gives no rewards.")
-    found = await judge.rewards(request.prompt, request.responses, request.reference, timeout_s)
+    found = await calls.rewards(request, origin, timeout_s)
     return JudgeRewardResponse(
         rewards=[one.value for one in found],
         reasons=[one.reason if one.value is None else None for one in found],

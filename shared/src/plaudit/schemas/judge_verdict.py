@@ -85,8 +85,8 @@ class BudgetState(Contract):
     """`held_usd` is the estimate of what was admitted and is not finished."""
 
     caller: str | None
-    run_id: str | None
-    """Null: the budget of the key, over all its runs."""
+    setting: str
+    """Where it stands: run_budget_usd and budgets.RUN_ID of the run, keys.NAME.budget_usd."""
     budget_usd: float
     spent_usd: float
     held_usd: float

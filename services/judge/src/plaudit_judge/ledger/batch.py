@@ -49,8 +49,5 @@ async def write(redis: Redis, settings: JudgeSettings, batch: Batch) -> None:
 
 
 def _encode(settings: JudgeSettings, calls: Sequence[Call]) -> list[bytes]:
-    return [
-        encode(call, spec.kind, spec.model_name(), settings.verdicts.max_bytes)
-        for call in calls
-        for spec in (settings.judges[call.judge],)
-    ]
+    max_bytes = settings.verdicts.max_bytes
+    return [encode(call, settings.judges[call.judge], max_bytes) for call in calls]

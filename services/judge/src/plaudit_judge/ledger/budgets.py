@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from plaudit.errors import BudgetExceeded, Rejected
 from plaudit.schemas.judge_reward import JudgeRewardRequest
 from plaudit_judge.judges.base import KeyedSpec
-from plaudit_judge.judges.jury import JurySpec
+from plaudit_judge.judges.jury_spec import JurySpec
 from plaudit_judge.ledger import keys
 from plaudit_judge.ledger.costs import NANO, nano_usd
 from plaudit_judge.ledger.estimate import JudgedRequest, estimate_usd

@@ -22,6 +22,7 @@ class Call:
     origin: Origin
     judge: str
     rubric: RubricStamp | None
+    """What there was to judge by; not every judge reads it."""
     prompt: Sequence[Message]
     answers: Sequence[str]
     """In the order shown."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import comb
+from math import ceil, comb
 
 from plaudit.schemas.judge import PairwiseRequest, TournamentRequest
 from plaudit.schemas.judge_reward import JudgeRewardRequest
@@ -66,7 +66,7 @@ def comparisons(request: TournamentRequest) -> int:
         case "anchor" | "circular":
             pairs = num
         case "round_robin_sampled":
-            pairs = max(-(-num // 2), round(request.pair_ratio * pairs))
+            pairs = max(ceil(num / 2), ceil(request.pair_ratio * pairs))
         case "swiss":
             pairs = num // 2 * (request.swiss_rounds or max(2, (num - 1).bit_length()))
     return pairs * (2 if request.swap else 1)

@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
 from plaudit_judge.ledger import keys
-from plaudit_judge.ledger.costs import nano_usd
+from plaudit_judge.ledger.costs import SPENT, nano_usd
 
 HOLD_S = 3600
 """A hold ends after this long, should nobody let it go."""
@@ -88,6 +88,15 @@ async def take(redis: Redis, hold: Hold) -> Full | None:
         return None
     index, spent, held = map(int, found)
     return Full(hold.budgets[index], spent, held)
+
+
+async def read_nano_usd(redis: Redis, budget: Budget) -> tuple[int, int]:
+    """What is spent, and what is held; holds that have ended go when the next one is taken."""
+    async with redis.pipeline(transaction=False) as pipeline:
+        pipeline.hget(budget.costs, SPENT)
+        pipeline.get(keys.held(budget.costs))
+        spent, held = await pipeline.execute()
+    return int(spent or 0), int(held or 0)
 
 
 def let_go(pipeline: Pipeline, hold: Hold) -> None:

@@ -19,6 +19,7 @@ from plaudit_judge.ledger.batch import Batch, write
 from plaudit_judge.ledger.call import Call
 from plaudit_judge.ledger.costs import add_call, merge
 from plaudit_judge.ledger.holds import Hold
+from plaudit_judge.ledger.taking import Taken
 from plaudit_judge.settings import JudgeSettings
 
 log = get_logger(__name__)
@@ -54,12 +55,12 @@ class Ledger:
                 await self._writing
         self._drop(self._waiting.calls)
 
-    def record(self, call: Call, parts: Sequence[Call] = ()) -> None:
-        """`parts`: the calls that this one, of a jury, was made of; they cost nothing more."""
+    def record(self, taken: Taken) -> None:
+        call = taken.whole
         add_call(self._waiting.sums, call)
         metrics.COST_USD.labels(call.judge, call.origin.lane).inc(call.reply.cost_usd)
         if self._settings.verdicts.enabled:
-            self._store([*parts, call])
+            self._store([*taken.parts, call])
         self._something.set()
 
     def let_go(self, hold: Hold) -> None:

@@ -10,6 +10,7 @@ from plaudit.schemas.common import Message
 from plaudit.schemas.judge_verdict import StoredVerdict
 from plaudit_judge.chance import digest
 from plaudit_judge.ledger.call import Call
+from plaudit_judge.settings import JudgeSpec
 
 _LEVEL = 1
 """Of zlib: a quarter of the time of the default, for a tenth more bytes."""
@@ -18,10 +19,10 @@ _MESSAGE_BYTES = 32
 _MAX_JSON_BYTES = 16 * 2**20
 
 
-def encode(call: Call, kind: str, model: str | None, max_bytes: int) -> bytes:
+def encode(call: Call, spec: JudgeSpec, max_bytes: int) -> bytes:
     """At most `max_bytes`, the texts cut to it."""
-    whole = zlib.compress(_json(call, kind, model, max_bytes), _LEVEL)
-    return whole if len(whole) <= max_bytes else zlib.compress(_json(call, kind, model, 0), _LEVEL)
+    whole = zlib.compress(_json(call, spec, max_bytes), _LEVEL)
+    return whole if len(whole) <= max_bytes else zlib.compress(_json(call, spec, 0), _LEVEL)
 
 
 def decode(record: bytes, verdict_id: str) -> StoredVerdict | None:
@@ -33,7 +34,7 @@ def decode(record: bytes, verdict_id: str) -> StoredVerdict | None:
         return None
 
 
-def _json(call: Call, kind: str, model: str | None, max_text_bytes: int) -> bytes:
+def _json(call: Call, spec: JudgeSpec, max_text_bytes: int) -> bytes:
     reply = call.reply
     said = end_of(reply.text, max_text_bytes // 2)
     sent = start_of(reply.sent, max_text_bytes - len(_utf8(said)))
@@ -47,9 +48,9 @@ def _json(call: Call, kind: str, model: str | None, max_text_bytes: int) -> byte
             verb=call.origin.verb,
             judge=call.judge,
             member_of=call.member_of,
-            kind=kind,
-            model=model,
-            rubric=call.rubric,
+            kind=spec.kind,
+            model=spec.model_name(),
+            rubric=call.rubric if spec.reads_rubric else None,
             prompt_sha256=digest(*(part for m in call.prompt for part in (m.role, m.content))),
             answers_sha256=[_sha256(answer) for answer in call.answers],
             reference_sha256=_sha256(call.reference) if call.reference is not None else None,
