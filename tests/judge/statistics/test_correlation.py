@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats  # type: ignore[import-untyped]
 
 from plaudit_judge.statistics.bootstrap import Vector
-from plaudit_judge.statistics.correlation import pearson, spearman
+from plaudit_judge.statistics.correlation import Ranks, correlate, pearson, spearman
 
 NUMBERS = st.lists(st.integers(-4, 4), min_size=3, max_size=20)
 
@@ -25,16 +25,26 @@ def test_they_are_scipys_also_with_equal_values(first: list[int], second: list[i
         assert found[1].value == pytest.approx(stats.spearmanr(x, y).statistic, abs=1e-12)
 
 
-def test_a_resample_is_ranked_anew() -> None:
-    """scipy on each of the drawn samples gives the same interval."""
-    chance = np.random.default_rng(5)
-    x = chance.integers(0, 5, 40).astype(np.float64)
-    y = x + chance.integers(0, 5, 40)
-    found = spearman(x, y, seed=0)
-    picks = chance.integers(40, size=(1000, 40))
-    drawn = [stats.spearmanr(x[pick], y[pick]).statistic for pick in picks]
-    low, high = np.percentile(drawn, (2.5, 97.5))
-    assert (found.low, found.high) == (pytest.approx(low, abs=0.03), pytest.approx(high, abs=0.03))
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.tuples(*[st.integers(-4, 4)] * 2, st.integers(0, 3)), min_size=3, max_size=20))
+def test_an_item_counts_as_often_as_it_was_drawn(items: list[tuple[int, int, int]]) -> None:
+    """In a resample: scipy's value of the items written out, ranked anew."""
+    x, y, weights = np.array(items, dtype=np.float64).T
+    drawn_x, drawn_y = (np.repeat(values, weights.astype(int)) for values in (x, y))
+    assume(len(set(drawn_x)) > 1 and len(set(drawn_y)) > 1)
+    rows = np.stack([weights, 2.0 * weights])
+    plain = stats.pearsonr(drawn_x, drawn_y).statistic
+    assert correlate(rows, x, y) == pytest.approx([plain] * 2, abs=1e-12)
+    ranked = stats.spearmanr(drawn_x, drawn_y).statistic
+    found = correlate(rows, Ranks(x)(rows), Ranks(y)(rows))
+    assert found == pytest.approx([ranked] * 2, abs=1e-12)
+
+
+def test_a_resample_without_variation_has_none() -> None:
+    """Also where rounding leaves some: 0.1 + 0.1 + 0.1 is not 0.3."""
+    x = np.array([0.1, 0.1, 0.1, 5.0])
+    found = correlate(np.array([[1.0, 1.0, 1.0, 0.0]]), x - 0.7, np.arange(4.0))
+    assert np.isnan(found).all()
 
 
 @pytest.mark.parametrize("shift", [0.0, 1e9, -1e6])

@@ -34,6 +34,12 @@ def test_certainty_is_never_claimed() -> None:
     assert share([False]).high < 1.0
 
 
+@pytest.mark.parametrize("num", range(1, 40))
+def test_the_interval_holds_the_share_and_no_impossible_one(num: int) -> None:
+    for found in (share([False] * num), share([True] * num), rate(0.5, num, num)):
+        assert 0.0 <= found.low <= found.value <= found.high <= 1.0
+
+
 def test_points_may_be_halves() -> None:
     assert rate(1.5, 2, 2).value == 0.75
 

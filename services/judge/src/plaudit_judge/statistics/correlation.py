@@ -10,18 +10,18 @@ from plaudit_judge.statistics.bootstrap import Matrix, Vector, bootstrap, divide
 def pearson(x: Vector, y: Vector, seed: int) -> Estimate | None:
     """None when one of them does not vary. Source: Pearson 1895."""
     x, y = _centred(x), _centred(y)
-    return bootstrap(len(x), lambda weights: _correlate(weights, x, y), seed)
+    return bootstrap(len(x), lambda weights: correlate(weights, x, y), seed)
 
 
 def spearman(x: Vector, y: Vector, seed: int) -> Estimate | None:
     """Pearson's of the ranks, equal values sharing the mean rank. Source: Spearman 1904."""
-    ranks_x, ranks_y = _Ranks(x), _Ranks(y)
+    ranks_x, ranks_y = Ranks(x), Ranks(y)
     return bootstrap(
-        len(x), lambda weights: _correlate(weights, ranks_x(weights), ranks_y(weights)), seed
+        len(x), lambda weights: correlate(weights, ranks_x(weights), ranks_y(weights)), seed
     )
 
 
-def _correlate(weights: Matrix, x: Matrix | Vector, y: Matrix | Vector) -> Vector:
+def correlate(weights: Matrix, x: Matrix | Vector, y: Matrix | Vector) -> Vector:
     """Of each row's weighted items; x and y [item], or [row, item]."""
     spread_x, varies_x = _spread(weights, x)
     spread_y, varies_y = _spread(weights, y)
@@ -43,7 +43,7 @@ def _centred(x: Vector) -> Vector:
     return x - x.mean() if x.size else x
 
 
-class _Ranks:
+class Ranks:
     """The ranks of `x`, counted from their middle, in any resample of the items."""
 
     def __init__(self, x: Vector) -> None:
