@@ -209,6 +209,7 @@ class Processes:
                 if httpx.get(f"{self.url}/readyz").status_code == 200:
                     return
             except httpx.TransportError:
+                assert self.api.poll() is None, "the API ended instead of becoming ready"
                 time.sleep(0.05)
         raise AssertionError("the API did not become ready")
 
