@@ -71,6 +71,8 @@ def test_pairs_are_judged_and_summed_up(run: Run, chat: ChatServer, tmp_path: Pa
     summary = json.loads(done.stdout)
     assert (summary["items"], summary["a_won"], summary["b_won"]) == (8, 6, 2)
     assert (summary["win_rate_of_a"], summary["calls"]) == (0.75, 16)
+    assert summary["win_rate"]["low"] < 0.75 < summary["win_rate"]["high"]
+    assert summary["flip_rate"]["value"] == 0.0
     answers = {line["id"]: line["response"] for line in read(tmp_path / "in.pairwise.jsonl")}
     assert [answers[str(i)]["winner"] for i in range(4)] == ["a", "a", "a", "b"]
 
@@ -128,6 +130,24 @@ def test_groups_are_ranked_by_the_options_given(run: Run, tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr
     [line] = read(tmp_path / "in.reward.jsonl")
     assert line["response"]["rewards"] == [3.0, 1.0, 2.0]
+
+
+def test_a_judge_is_held_against_what_is_right(run: Run, tmp_path: Path) -> None:
+    write(tmp_path / "in.jsonl", *(pair | {"gold": "a"} for pair in pairs(8)))
+    done = run("calibrate", "in.jsonl", "--rubric", "demo", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["accuracy"]["value"] == 0.75
+    done = run("calibrate", "in.jsonl", "--rubric", "demo")
+    assert "accuracy" in done.stdout and "0.75  (95 %: " in done.stdout
+
+
+def test_scores_are_held_against_what_is_right(run: Run, tmp_path: Path) -> None:
+    texts = ["a", "aa", "aaa", "aaaa"]
+    lines = [{"prompt": "Write.", "response": text, "gold": len(text) ** 2} for text in texts]
+    write(tmp_path / "in.jsonl", *lines)
+    done = run("calibrate", "in.jsonl", "--judge", "longest", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["spearman"]["value"] == 1.0
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from plaudit.errors import ConfigError
+from plaudit.judging.assess import GOLD_WINNER
 from plaudit.judging.items import Item, Source
 from plaudit.judging.verbs import PAIRWISE, REWARD, Verb
 
@@ -56,10 +57,10 @@ def test_metadata_is_left_aside(tmp_path):
     assert plain == noted
 
 
-def test_a_label_is_kept_and_not_sent(tmp_path):
-    [item] = items(tmp_path, LINE | {"winner": "a"}, label="winner")
-    assert item.label == "a"
-    assert "winner" not in item.request.model_dump()
+def test_what_is_right_is_kept_and_not_sent(tmp_path):
+    [item] = items(tmp_path, LINE | {"gold": ["a", "tie"]}, gold=GOLD_WINNER)
+    assert item.gold == ["a", "tie"]
+    assert "gold" not in item.request.model_dump()
 
 
 @pytest.mark.parametrize(
@@ -80,9 +81,13 @@ def test_a_wrong_line_is_named(tmp_path, line, said):
     assert said in str(raised.value)
 
 
-def test_a_line_that_lacks_what_is_right_is_named(tmp_path):
-    with pytest.raises(ConfigError, match=r"in\.jsonl:1: winner: missing"):
-        source(tmp_path, LINE, label="winner").check()
+@pytest.mark.parametrize(
+    ("gold", "said"), [({}, "gold: missing"), ({"gold": "A"}, "gold: Input should be 'a', 'b'")]
+)
+def test_a_line_that_does_not_say_what_is_right_is_named(tmp_path, gold, said):
+    with pytest.raises(ConfigError) as raised:
+        source(tmp_path, LINE | gold, gold=GOLD_WINNER).check()
+    assert f"in.jsonl:1: {said}" in str(raised.value)
 
 
 def test_a_column_of_ones_own_is_told_where_to_go(tmp_path):

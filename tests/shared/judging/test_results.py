@@ -15,7 +15,7 @@ ANSWER = PairwiseResponse(winner="a", p_a=1.0, votes=[], usage=Usage()).model_du
 
 
 def item(name: str, key: str = "ab" * 32) -> Item:
-    return Item(name, PairwiseRequest(prompt=[], a="1", b="2"), key, label="a")
+    return Item(name, PairwiseRequest(prompt=[], a="1", b="2"), key, gold="a")
 
 
 def test_an_answer_is_there_for_the_next_run(tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_an_answer_is_there_for_the_next_run(tmp_path: Path) -> None:
         assert results.has(item("1"))
         assert not results.has(item("2"))
         [(result, response)] = results.read()
-    assert (result.id, result.label, response.usage.calls) == ("1", "a", 0)
+    assert (result.id, result.gold, response.usage.calls) == ("1", "a", 0)
 
 
 def test_an_answer_is_handed_to_the_system_at_once(tmp_path: Path) -> None:

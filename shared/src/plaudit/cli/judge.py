@@ -9,19 +9,20 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import SecretStr
+from pydantic import SecretStr, TypeAdapter
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
 from rich.table import Table
 
-from plaudit.cli.judge_summary import shown, summarize
+from plaudit.cli.judge_summary import estimates_of, shown, summarize
 from plaudit.cli.output import err, out, plain, print_json
 from plaudit.client import ClientOptions, JudgeClient
 from plaudit.config.overrides import apply_override
 from plaudit.errors import ConfigError
 from plaudit.judging import run, verbs
+from plaudit.judging.assess import GOLD_SCORE, GOLD_WINNER, calibrate_request, statistics_request
 from plaudit.judging.failures import read_failures, write_failures
-from plaudit.judging.items import Checked, Source
+from plaudit.judging.items import Checked, Source, first_object
 from plaudit.judging.preflight import check_service
 from plaudit.judging.results import Results
 from plaudit.judging.verbs import Verb
@@ -29,6 +30,7 @@ from plaudit.local.environment import Environment
 from plaudit.local.logs import printable
 
 EXIT_INCOMPLETE = 1
+_ASSESS_TIMEOUT_S = 120.0
 _ALL_ATTEMPTS = 10_000
 """The stall time-out ends the attempts; the number only bounds a service that fails at once."""
 
@@ -70,7 +72,9 @@ class Command:
     as_json: bool
 
 
-def _add(verb: Verb, *, name: str | None = None, label: str | None = None, text: str = "") -> None:
+def _add(name: str, text: str, verb: Verb | None) -> None:
+    """Without a verb the file is labelled, and says itself what is to be asked."""
+
     def command(
         input_path: Input,
         output: Output = None,
@@ -82,27 +86,29 @@ def _add(verb: Verb, *, name: str | None = None, label: str | None = None, text:
         stall_timeout_s: Stall = 600.0,
         as_json: Json = False,
     ) -> None:
-        path = output or input_path.with_suffix(f".{name or verb.name}.jsonl")
+        path = output or input_path.with_suffix(f".{name}.jsonl")
         if path == input_path:
             raise ConfigError(f"--output {path} is the input itself.", fix="name another file")
         fields = {"judge": judge, "rubric": rubric, "lane": "eval", "run_id": run_id or path.stem}
-        source = Source(input_path, verb, _defaults(verb, fields, settings or []), label)
+        asked, gold = (verb, None) if verb else _labelled(input_path)
+        source = Source(input_path, asked, _defaults(asked, fields, settings or []), gold)
         _execute(Command(source, path, concurrency, stall_timeout_s, as_json))
 
-    app.command(name or verb.name, help=text)(command)
+    app.command(name, help=text)(command)
 
 
-_add(verbs.PAIRWISE, text="Which of `a` and `b` is better.")
-_add(verbs.POINTWISE, text="Score `response` by a rubric.")
-_add(verbs.LISTWISE, text="Score all `responses` in one call.")
-_add(verbs.TOURNAMENT, text="Rank `responses` by comparing them.")
-_add(verbs.REWARD, text="A number for each of `responses`, from judges that give them.")
-_add(
-    verbs.PAIRWISE,
-    name="calibrate",
-    label="winner",
-    text="Ask for each pair and compare with what is right: column `winner` (a, b or tie).",
-)
+_add("pairwise", "Which of `a` and `b` is better.", verbs.PAIRWISE)
+_add("pointwise", "Score `response` by a rubric.", verbs.POINTWISE)
+_add("listwise", "Score all `responses` in one call.", verbs.LISTWISE)
+_add("tournament", "Rank `responses` by comparing them.", verbs.TOURNAMENT)
+_add("reward", "A number for each of `responses`, from judges that give them.", verbs.REWARD)
+_add("calibrate", "Judge pairs or responses whose column `gold` says what is right.", None)
+
+
+def _labelled(path: Path) -> tuple[Verb, TypeAdapter[Any]]:
+    if "response" in first_object(path):
+        return verbs.POINTWISE, GOLD_SCORE
+    return verbs.PAIRWISE, GOLD_WINNER
 
 
 def _defaults(verb: Verb, fields: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
@@ -131,7 +137,10 @@ def _execute(command: Command) -> None:
             raise
         finally:
             write_failures(_failures_path(command), progress.unsolved())
-        _tell(command, results, progress, time.monotonic() - started_s)
+        wall_s = time.monotonic() - started_s
+        estimates = asyncio.run(_assess(command, results))
+        _tell(command, summarize(results, progress, wall_s) | estimates)
+        _tell_failures(command, progress)
     if progress.failures:
         raise typer.Exit(EXIT_INCOMPLETE)
 
@@ -186,8 +195,18 @@ def _bar(progress: run.Progress) -> Iterator[Callable[[], None]]:
         yield changed
 
 
-def _tell(command: Command, results: Results, progress: run.Progress, wall_s: float) -> None:
-    summary = summarize(results, progress, wall_s)
+async def _assess(command: Command, results: Results) -> dict[str, Any]:
+    """What the service makes of the answers, with intervals."""
+    options = ClientOptions(timeout_s=_ASSESS_TIMEOUT_S)
+    async with open_client(options) as client:
+        if command.source.gold is not None:
+            wanted = calibrate_request(results)
+            return {} if wanted is None else estimates_of(await client.calibrate(wanted))
+        asked = statistics_request(command.source, results)
+        return {} if asked is None else estimates_of(await client.statistics(asked))
+
+
+def _tell(command: Command, summary: dict[str, Any]) -> None:
     if command.as_json:
         print_json(summary)
         return
@@ -196,7 +215,6 @@ def _tell(command: Command, results: Results, progress: run.Progress, wall_s: fl
         table.add_row(name.replace("_", " "), plain(shown(value)))
     out.print(table)
     out.print(f"answers: {command.output}", markup=False)
-    _tell_failures(command, progress)
 
 
 def _tell_failures(command: Command, progress: run.Progress) -> None:

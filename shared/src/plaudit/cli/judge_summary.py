@@ -2,10 +2,14 @@
 
 from typing import Any
 
+from pydantic import BaseModel
+
 from plaudit.cli.output import figure
 from plaudit.judging.results import Results
 from plaudit.judging.run import Progress
 from plaudit.judging.summary import figures_of
+from plaudit.schemas.judge_calibrate import CalibrateResponse
+from plaudit.schemas.judge_statistics import Estimate, StatisticsResponse
 
 
 def summarize(results: Results, progress: Progress, wall_s: float) -> dict[str, Any]:
@@ -20,5 +24,18 @@ def summarize(results: Results, progress: Progress, wall_s: float) -> dict[str, 
     }
 
 
+def estimates_of(found: StatisticsResponse | CalibrateResponse) -> dict[str, Any]:
+    """Those that are defined, by name, each with its interval."""
+    parts: list[BaseModel] = [found]
+    if isinstance(found, CalibrateResponse):
+        parts = [part for part in (found.winners, found.scores) if part is not None]
+    fields = [pair for part in parts for pair in part]
+    return {name: value.model_dump() for name, value in fields if isinstance(value, Estimate)}
+
+
 def shown(value: Any) -> str:
+    """An estimate with its 95 % interval, a number, a text."""
+    if isinstance(value, dict):
+        low, high = figure(value["low"]), figure(value["high"])
+        return f"{figure(value['value'])}  (95 %: {low} to {high}, of {value['num_items']})"
     return figure(value) if isinstance(value, float) or value is None else str(value)

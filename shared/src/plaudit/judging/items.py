@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from plaudit.errors import ConfigError
 from plaudit.judging.verbs import Verb
@@ -24,7 +24,7 @@ class Item:
     item_id: str
     request: JudgedRequest
     key: str
-    label: Any = None
+    gold: Any = None
     """What is known to be right, for calibration; not sent."""
 
     def rubrics(self) -> set[str]:
@@ -43,12 +43,12 @@ class Checked:
 
 @dataclass(frozen=True)
 class Source:
-    """`defaults` fill what a line leaves out; `label` is the column that holds what is right."""
+    """`defaults` fill what a line leaves out; `gold` reads the column of what is right."""
 
     path: Path
     verb: Verb
     defaults: Mapping[str, Any]
-    label: str | None = None
+    gold: TypeAdapter[Any] | None = None
 
     def items(self) -> Iterator[Item]:
         """Raises ConfigError that names the line and the column."""
@@ -91,19 +91,23 @@ class Source:
         fields = _object(line, place)
         item_id = fields.pop("id", None)
         fields.pop("metadata", None)
-        label = self._label(fields, place)
+        gold = self._gold(fields, place)
         if isinstance(fields.get("prompt"), str):
             fields["prompt"] = [{"role": "user", "content": fields["prompt"]}]
         request = self._request({**self.defaults, **fields}, place)
         key = _key(self.verb.name, request)
-        return Item(key[:16] if item_id is None else _id(item_id, place), request, key, label)
+        return Item(key[:16] if item_id is None else _id(item_id, place), request, key, gold)
 
-    def _label(self, fields: dict[str, Any], place: str) -> Any:
-        if self.label is None:
+    def _gold(self, fields: dict[str, Any], place: str) -> Any:
+        if self.gold is None:
             return None
-        if self.label not in fields:
-            raise ConfigError(f"{place}: {self.label}: missing; it says what is right.")
-        return fields.pop(self.label)
+        if "gold" not in fields:
+            raise ConfigError(f"{place}: gold: missing; it says what is right.")
+        try:
+            return self.gold.validate_python(fields.pop("gold"))
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            raise ConfigError(f"{place}: gold: {first['msg']}.") from None
 
     def _request(self, fields: dict[str, Any], place: str) -> JudgedRequest:
         try:
@@ -115,6 +119,15 @@ class Source:
             if first["type"] == "extra_forbidden":
                 fix = "columns of your own go into an object `metadata`, which is left aside"
             raise ConfigError(f"{place}: {where}: {first['msg']}.", fix=fix) from None
+
+
+def first_object(path: Path) -> dict[str, Any]:
+    """The first line, which shows what the file is about. Raises ConfigError."""
+    try:
+        with path.open("rb") as file:
+            return _object(file.readline(MAX_LINE_BYTES), f"{path}:1")
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _object(line: bytes, place: str) -> dict[str, Any]:

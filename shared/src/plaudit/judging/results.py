@@ -20,7 +20,7 @@ class Result(Contract):
 
     id: str
     key: str
-    label: str | float | None = None
+    gold: str | float | list[str] | list[float] | None = None
     response: dict[str, object]
 
 
@@ -69,7 +69,7 @@ class Results:
 
     def append(self, item: Item, response: dict[str, object]) -> None:
         """Written in one piece and handed to the system, so that a killed run keeps it."""
-        result = Result(id=item.item_id, key=item.key, label=item.label, response=response)
+        result = Result(id=item.item_id, key=item.key, gold=item.gold, response=response)
         self._file.write(result.model_dump_json().encode() + b"\n")
         self._file.flush()
         self._keys[item.item_id] = bytes.fromhex(item.key)
