@@ -13,7 +13,7 @@ def check_access(
     *,
     judge: str,
     lane: str,
-    responses: Sequence[str] = (),
+    responses: Sequence[object] = (),
 ) -> None:
     """A plain key, `caller` None, may everything.
 

@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from plaudit.errors import Unavailable
 from plaudit.queue import queue_metrics_text
 from plaudit.schemas.judge import JudgeList, RubricList
+from plaudit.schemas.judge_calibrate import CalibrateRequest
 from plaudit.schemas.judge_statistics import StatisticsRequest, StatisticsResponse
 from plaudit.service import (
     JobVerb,
@@ -57,9 +58,10 @@ def make_app(settings: JudgeSettings) -> FastAPI:
         lists=("judges", "rubrics"),
         more_metrics=partial(queue_metrics_text, *desk.queues.values()),
     )
+    measuring = Measuring()
     for verb in VERBS:
-        _add_verb(app, desk, verb, settings.deadline_s + _MARGIN_S)
-    _add_statistics(app, Measuring())
+        _add_verb(app, desk, measuring, verb, settings.deadline_s + _MARGIN_S)
+    _add_statistics(app, measuring)
     _add_lists(app, desk)
     add_ledger_routes(app, settings, redis)
     add_job_routes(app, {verb.name: _job_verb(desk, verb) for verb in VERBS})
@@ -76,7 +78,9 @@ def redis_check(redis: Redis) -> Any:
     return check
 
 
-def _add_verb(app: FastAPI, desk: Desk, verb: Verb, max_wait_s: float) -> None:
+def _add_verb(
+    app: FastAPI, desk: Desk, measuring: Measuring, verb: Verb, max_wait_s: float
+) -> None:
     @app.post(
         f"/v1/{verb.name}",
         name=verb.name,
@@ -85,6 +89,8 @@ def _add_verb(app: FastAPI, desk: Desk, verb: Verb, max_wait_s: float) -> None:
     )
     async def answer(request: Request) -> Response:
         body = await read_model(request, verb.request)
+        if isinstance(body, CalibrateRequest) and not body.asks():
+            return json_response(await measuring.calibration(body))
         wait_s = caller_deadline_s(request, max_wait_s, max_wait_s)
         answered = await desk.answer(
             body, job_id_of(verb.name, request), wait_s, caller_of(request)

@@ -3,55 +3,41 @@
 import asyncio
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
-from plaudit.schemas.judge import PairwiseRequest, PairwiseResponse, Usage
+from plaudit.errors import Rejected
+from plaudit.schemas.judge import PairwiseResponse, Usage
 from plaudit.schemas.judge_calibrate import (
     CalibrateRequest,
     CalibrateResponse,
     LabelledGrade,
     LabelledPair,
+    LabelledResponse,
     LabelledVerdict,
 )
+from plaudit.schemas.judge_scores import PointwiseRequest, PointwiseResponse
 from plaudit.schemas.judge_statistics import JudgedVote
+from plaudit.telemetry import get_logger
 from plaudit_judge.pairwise import Bench, add_usage, try_pair
+from plaudit_judge.pointwise import score_response
+from plaudit_judge.questions import pair_questions, score_questions
 from plaudit_judge.statistics.agreement import compare_scores, compare_winners
 from plaudit_judge.together import together
 
-_PASSED_ON = ("judge", "lane", "run_id", "votes", "cache", "seed")
-
-
-def questions_of(request: CalibrateRequest) -> list[PairwiseRequest]:
-    """What the judge is asked about each item; nothing when its answers are in the request."""
-    rules: dict[str, Any] = {name: getattr(request, name) for name in _PASSED_ON}
-    if request.rubric is not None:
-        rules["rubric"] = request.rubric
-    return [
-        PairwiseRequest(
-            prompt=pair.prompt,
-            a=pair.a,
-            b=pair.b,
-            reference=pair.reference,
-            swap=request.swap,
-            **rules,
-        )
-        for pair in request.pairs
-    ]
+log = get_logger(__name__)
 
 
 async def calibrate(bench: Bench, request: CalibrateRequest) -> CalibrateResponse:
-    """Raises Unavailable: an item was not answered in time.
+    """Asks about every item. Raises Unavailable: one was not answered in time.
 
     An item that the judge can never judge (longer than its context) counts as unparsed.
     """
-    questions = questions_of(request)
-    answers = await together(
-        (partial(try_pair, bench, question) for question in questions),
-        bench.calls.max_concurrency,
-    )
-    verdicts = [_label(pair, answer) for pair, answer in zip(request.pairs, answers, strict=True)]
-    found = await asyncio.to_thread(measure, verdicts, [], request.seed)
-    usage = add_usage(answer.usage for answer in answers)
+    limit = bench.calls.max_concurrency
+    pairs = await together((partial(try_pair, bench, q) for q in pair_questions(request)), limit)
+    scores = await together((partial(_score, bench, q) for q in score_questions(request)), limit)
+    verdicts = list(map(_verdict, request.pairs, pairs))
+    grades = list(map(_grade, request.responses, scores))
+    found = await asyncio.to_thread(measure, verdicts, grades, request.seed)
+    usage = add_usage([*(answer.usage for answer in pairs), *(answer.usage for answer in scores)])
     return found.model_copy(update={"rubric": bench.stamp(), "usage": usage})
 
 
@@ -69,6 +55,20 @@ def measure(
     )
 
 
-def _label(pair: LabelledPair, answer: PairwiseResponse) -> LabelledVerdict:
+def _verdict(pair: LabelledPair, answer: PairwiseResponse) -> LabelledVerdict:
     votes = [JudgedVote(winner=vote.winner, swapped=vote.swapped) for vote in answer.votes]
     return LabelledVerdict(gold=pair.gold, winner=answer.winner, votes=votes)
+
+
+def _grade(one: LabelledResponse, answer: PointwiseResponse) -> LabelledGrade:
+    return LabelledGrade(gold=one.gold, score=answer.score)
+
+
+async def _score(bench: Bench, question: PointwiseRequest) -> PointwiseResponse:
+    try:
+        return await score_response(bench, question)
+    except Rejected as error:
+        log.warning("grade_failed", judge=bench.judge.name, reason=error.message)
+        return PointwiseResponse(
+            score=None, fraction=None, reason=error.message, votes=[], usage=Usage()
+        )

@@ -14,6 +14,7 @@ from plaudit.schemas.judge import (
     TournamentRequest,
     TournamentResponse,
 )
+from plaudit.schemas.judge_calibrate import CalibrateRequest, CalibrateResponse
 from plaudit.schemas.judge_reward import JudgeRewardRequest, JudgeRewardResponse
 from plaudit.schemas.judge_scores import (
     ListwiseRequest,
@@ -24,7 +25,12 @@ from plaudit.schemas.judge_scores import (
 from plaudit_judge.origin import Origin
 
 Request = (
-    PairwiseRequest | PointwiseRequest | ListwiseRequest | TournamentRequest | JudgeRewardRequest
+    PairwiseRequest
+    | PointwiseRequest
+    | ListwiseRequest
+    | TournamentRequest
+    | JudgeRewardRequest
+    | CalibrateRequest
 )
 Response = (
     PairwiseResponse
@@ -32,6 +38,7 @@ Response = (
     | ListwiseResponse
     | TournamentResponse
     | JudgeRewardResponse
+    | CalibrateResponse
 )
 _MAX_MESSAGE_CHARS = 1500
 """Well under what a queue keeps of an error, so that it stays readable JSON."""
@@ -78,7 +85,12 @@ class RewardJob(_Job):
     request: JudgeRewardRequest
 
 
-JudgeJob = PairwiseJob | PointwiseJob | ListwiseJob | TournamentJob | RewardJob
+class CalibrateJob(_Job):
+    verb: Literal["calibrate"] = "calibrate"
+    request: CalibrateRequest
+
+
+JudgeJob = PairwiseJob | PointwiseJob | ListwiseJob | TournamentJob | RewardJob | CalibrateJob
 _ENCODER: TypeAdapter[Any] = TypeAdapter(Any)
 _JOB: TypeAdapter[JudgeJob] = TypeAdapter(Annotated[JudgeJob, Field(discriminator="verb")])
 
@@ -109,6 +121,7 @@ VERBS = (
         JudgeRewardRequest,
         JudgeRewardResponse,
     ),
+    Verb("calibrate", "A judge against labels", CalibrateRequest, CalibrateResponse),
 )
 _NAMES = {verb.request: verb.name for verb in VERBS}
 

@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from plaudit.errors import DeadlineExceeded, PlauditError, Rejected
 from plaudit.queue import FailJob, Lease, Worker, WorkQueue
 from plaudit.schemas.judge import PairwiseRequest, TournamentRequest
+from plaudit.schemas.judge_calibrate import CalibrateRequest
 from plaudit.schemas.judge_reward import JudgeRewardRequest
 from plaudit.schemas.judge_scores import ListwiseRequest, PointwiseRequest
 from plaudit.service.redis import connect
 from plaudit.telemetry import get_logger
 from plaudit_judge.cache import open_cache
+from plaudit_judge.calibrate import calibrate
 from plaudit_judge.calls import Calls
 from plaudit_judge.jobs import Failure, JudgeJob, Response, decode_job, origin_of
 from plaudit_judge.judges.base import Judge
@@ -88,6 +90,8 @@ class Clerk:
                 return await score_responses(bench, request)
             case TournamentRequest():
                 return await run_tournament(bench, request)
+            case CalibrateRequest():
+                return await calibrate(bench, request)
 
     def _rubric(self, name: str) -> Rubric:
         if name not in self._rubrics:

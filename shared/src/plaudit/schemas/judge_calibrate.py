@@ -1,11 +1,12 @@
 """Contract of POST /v1/calibrate: a judge against labels that people, or a ground truth, gave."""
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
 from plaudit.schemas.common import Contract, Lane, Message
-from plaudit.schemas.judge import AskingRequest, RubricStamp, Usage, Winner
+from plaudit.schemas.judge import AskingRequest, PairwiseRequest, RubricStamp, Usage, Winner
+from plaudit.schemas.judge_scores import PointwiseRequest
 from plaudit.schemas.judge_statistics import Estimate, JudgedVote
 
 MAX_ASKED_ITEMS = 2_000
@@ -48,6 +49,11 @@ class LabelledGrade(Contract):
     score: Score | None
 
 
+def _usual_rubric(earlier_fields: dict[str, Any]) -> str:
+    usual = PointwiseRequest if earlier_fields.get("responses") else PairwiseRequest
+    return str(usual.model_fields["rubric"].default)
+
+
 class CalibrateRequest(AskingRequest):
     """One of the four lists. For `pairs` and `responses` the judge is asked, all within one
     request's deadline; for `verdicts` and `grades` nobody is."""
@@ -57,8 +63,8 @@ class CalibrateRequest(AskingRequest):
     verdicts: list[LabelledVerdict] = Field(default=[], max_length=MAX_GIVEN_ITEMS)
     grades: list[LabelledGrade] = Field(default=[], max_length=MAX_GIVEN_ITEMS)
     lane: Lane = "eval"
-    rubric: str | None = None
-    """Null: that of POST /v1/pairwise, or of POST /v1/pointwise."""
+    rubric: str = Field(default_factory=_usual_rubric)
+    """By default that of POST /v1/pointwise for `responses`, else that of POST /v1/pairwise."""
     swap: bool = True
     """Pairs: ask in both orders."""
     votes: int = Field(default=1, ge=1, le=32)

@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from math import ceil, comb
 
 from plaudit.schemas.judge import PairwiseRequest, TournamentRequest
+from plaudit.schemas.judge_calibrate import CalibrateRequest
 from plaudit.schemas.judge_reward import JudgeRewardRequest
 from plaudit.schemas.judge_scores import ListwiseRequest, PointwiseRequest
 from plaudit_judge.judges.base import Reply
 from plaudit_judge.ledger.prices import Price
+from plaudit_judge.questions import questions_of
 
-JudgedRequest = (
+_OnePrompt = (
     PairwiseRequest | TournamentRequest | PointwiseRequest | ListwiseRequest | JudgeRewardRequest
 )
+JudgedRequest = _OnePrompt | CalibrateRequest
 _CHARS_PER_TOKEN = 3
 _RUBRIC_TOKENS = 1000
 """Of the text around a question."""
@@ -49,9 +52,13 @@ def size_of(request: JudgedRequest) -> Size:
         case JudgeRewardRequest():
             longest = max(request.responses, key=len)
             return Size(len(request.responses), _chars(request, longest, request.reference))
+        case CalibrateRequest():
+            sizes = list(map(size_of, questions_of(request)))
+            calls = sum(size.calls for size in sizes)
+            return Size(calls, ceil(sum(size.calls * size.chars for size in sizes) / calls))
 
 
-def _chars(request: JudgedRequest, *texts: str | None) -> int:
+def _chars(request: _OnePrompt, *texts: str | None) -> int:
     prompt = sum(len(message.content) for message in request.prompt)
     return prompt + sum(len(text or "") for text in texts)
 

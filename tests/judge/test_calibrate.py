@@ -1,0 +1,105 @@
+"""A judge against labels, asked over the real wire of a local chat server."""
+
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from plaudit.errors import Unavailable
+from plaudit.schemas.common import Message
+from plaudit.schemas.judge import Winner
+from plaudit.schemas.judge_calibrate import CalibrateRequest, LabelledPair
+from plaudit_judge.calibrate import calibrate
+from plaudit_judge.calls import Calls
+from plaudit_judge.judges.openai import OpenAIJudge, OpenAISpec
+from plaudit_judge.origin import Origin
+from plaudit_judge.pairwise import Bench
+from plaudit_judge.questions import questions_of
+from plaudit_judge.rubric_files import load_rubrics
+
+from .conftest import ChatServer, completion, error, larger_number_wins, shown
+
+PROMPT = [Message(role="user", content="Count.")]
+
+
+@pytest.fixture
+async def bench(chat: ChatServer) -> AsyncIterator[Bench]:
+    spec = OpenAISpec(base_url=chat.base_url, model="policy-model", timeout_s=30.0)
+    judge = OpenAIJudge("local", spec, None)
+    yield Bench(
+        calls=Calls(judge, max_concurrency=64),
+        rubric=load_rubrics()["demo"],
+        origin=Origin("calibrate"),
+        deadline_s=time.monotonic() + 60.0,
+    )
+    await judge.aclose()
+
+
+def labelled(a: str, b: str, gold: Winner | list[Winner]) -> LabelledPair:
+    return LabelledPair(prompt=PROMPT, a=a, b=b, gold=gold)
+
+
+def request_for(*pairs: LabelledPair, **fields: Any) -> CalibrateRequest:
+    return CalibrateRequest(pairs=list(pairs), rubric="demo", **fields)
+
+
+async def test_the_judge_is_asked_in_both_orders_and_compared_with_the_labels(
+    bench: Bench, chat: ChatServer
+) -> None:
+    found = await calibrate(
+        bench,
+        request_for(labelled("9", "2", "a"), labelled("1", "5", "b"), labelled("7", "3", "b")),
+    )
+    assert (found.num_items, found.unparsed, found.usage.calls) == (3, 0, 6)
+    assert found.winners.accuracy.value == pytest.approx(2 / 3)
+    assert found.winners.flip_rate.value == 0.0
+    assert found.winners.first_position_rate.value == 0.5
+    assert found.scores is None
+    assert found.rubric.name == "demo"
+
+
+async def test_a_judge_that_takes_the_first_is_found_out(bench: Bench, chat: ChatServer) -> None:
+    chat.behave = lambda body: completion("Winner: response A")
+    found = await calibrate(bench, request_for(labelled("9", "2", "a"), labelled("1", "5", "b")))
+    assert found.winners.accuracy.value == 0.0
+    assert found.winners.flip_rate.value == 1.0
+    assert found.winners.first_position_rate.value == 1.0
+
+
+async def test_an_item_that_cannot_be_judged_is_unparsed_and_ends_nothing(
+    bench: Bench, chat: ChatServer
+) -> None:
+    def too_long_for_666(body: dict[str, Any]) -> web.Response:
+        return error(400, "too long") if "666" in shown(body) else larger_number_wins(body)
+
+    chat.behave = too_long_for_666
+    found = await calibrate(bench, request_for(labelled("9", "2", "a"), labelled("666", "5", "a")))
+    assert (found.num_items, found.unparsed) == (2, 1)
+    assert found.winners.accuracy.num_items == 1
+    assert found.winners.confusion["a"].unparsed == 1
+
+
+async def test_a_judge_that_is_not_there_has_no_calibration(bench: Bench, chat: ChatServer) -> None:
+    chat.behave = lambda body: error(401, "wrong key")
+    with pytest.raises(Unavailable):
+        await calibrate(bench, request_for(labelled("9", "2", "a")))
+
+
+async def test_one_order_and_votes_are_asked_as_in_pairwise(bench: Bench, chat: ChatServer) -> None:
+    found = await calibrate(bench, request_for(labelled("9", "2", "a"), swap=False, votes=3))
+    assert found.usage.calls == 3
+    assert found.winners.flip_rate is None
+
+
+def test_questions_carry_what_the_request_says() -> None:
+    request = request_for(labelled("9", "2", "a"), judge="panel", run_id="r", cache=False, seed=7)
+    question = questions_of(request)[0]
+    assert (question.judge, question.lane, question.run_id) == ("panel", "eval", "r")
+    assert (question.rubric, question.cache, question.seed) == ("demo", False, 7)
+
+
+def test_without_a_rubric_it_is_that_of_the_verb() -> None:
+    request = CalibrateRequest(pairs=[labelled("9", "2", "a")])
+    assert questions_of(request)[0].rubric == "sr_r1"

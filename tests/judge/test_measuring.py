@@ -1,0 +1,92 @@
+"""What the API works out itself. Nothing needs a worker."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from plaudit.client import ClientOptions, JudgeClient
+from plaudit.errors import Rejected
+from plaudit.schemas.common import Contract
+from plaudit.schemas.judge_calibrate import CalibrateRequest, LabelledVerdict
+from plaudit.schemas.judge_statistics import JudgedPair, StatisticsRequest, StatisticsResponse
+from plaudit.testing import running
+from plaudit_judge.app import make_app
+from plaudit_judge.settings import JudgeSettings
+
+
+@pytest.fixture(scope="module")
+def url(own_redis: str) -> Iterator[str]:
+    with running(make_app(JudgeSettings(port=0, redis_url=own_redis))) as url:
+        yield url
+
+
+@pytest.fixture
+async def client(url: str) -> AsyncIterator[JudgeClient]:
+    async with JudgeClient(url, ClientOptions(max_attempts=1)) as client:
+        yield client
+
+
+async def test_statistics_answer(client: JudgeClient) -> None:
+    pairs = [JudgedPair(winner="a"), JudgedPair(winner=None), JudgedPair(winner="tie")]
+    found = await client.statistics(StatisticsRequest(pairs=pairs))
+    assert (found.num_pairs, found.win_rate.value) == (3, 0.75)
+    assert found.flip_rate is None
+
+
+async def test_as_many_pairs_as_are_allowed_fit_into_a_request(client: JudgeClient) -> None:
+    votes = [{"winner": "b", "swapped": False}, {"winner": "b", "swapped": True}]
+    one = {"winner": "b", "votes": votes, "num_chars_a": 1000, "num_chars_b": 2000}
+    pairs = [JudgedPair.model_validate(one | {"num_chars_a": 1000 + i}) for i in range(50_000)]
+    found = await client.statistics(StatisticsRequest(pairs=pairs))
+    assert (found.num_pairs, found.num_votes) == (50_000, 100_000)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"pairs": []}, "at least 1"),
+        ({"pairs": [{"winner": "a"}] * 50_001}, "at most 50000"),
+        ({"pairs": [{"winner": "c"}]}, "pairs"),
+        ({"pairs": [{"winner": "a", "num_chars_a": -1}]}, "num_chars_a"),
+    ],
+)
+async def test_wrong_pairs_are_422(client: JudgeClient, body: dict[str, Any], said: str) -> None:
+    with pytest.raises(Rejected, match=said):
+        await client.post("/v1/statistics", Raw.model_validate(body), StatisticsResponse)
+
+
+class Raw(Contract):
+    pairs: list[dict[str, Any]]
+
+
+async def test_given_verdicts_are_compared_without_a_worker(client: JudgeClient) -> None:
+    verdicts = [
+        LabelledVerdict(gold="a", winner="a"),
+        LabelledVerdict(gold=["b", "b", "tie"], winner="a"),
+        LabelledVerdict(gold="b", winner=None),
+    ]
+    found = await client.calibrate(CalibrateRequest(verdicts=verdicts))
+    assert (found.num_items, found.unparsed) == (3, 1)
+    assert (found.winners.accuracy.value, found.winners.accuracy.num_items) == (0.5, 2)
+    assert (found.rubric, found.usage.calls) == (None, 0)
+
+
+async def test_given_grades_are_compared_without_a_worker(client: JudgeClient) -> None:
+    grades = [{"gold": gold, "score": gold * 2.0} for gold in (1, 2, 4)]
+    found = await client.calibrate(CalibrateRequest.model_validate({"grades": grades}))
+    assert found.scores.pearson.value == pytest.approx(1.0)
+    assert found.winners is None
+
+
+async def test_given_verdicts_are_no_job(client: JudgeClient) -> None:
+    request = CalibrateRequest(verdicts=[LabelledVerdict(gold="a", winner="a")])
+    with pytest.raises(Rejected, match="nobody is asked"):
+        await client.submit_job("calibrate", request)
+
+
+async def test_an_item_that_cannot_be_asked_about_is_named(client: JudgeClient) -> None:
+    pair = {"prompt": [{"role": "user", "content": "?"}], "a": "1", "b": "2", "gold": "a"}
+    request = CalibrateRequest.model_validate({"pairs": [pair, pair | {"prompt": []}]})
+    with pytest.raises(Rejected, match="item 1: prompt: has no messages"):
+        await client.calibrate(request)
