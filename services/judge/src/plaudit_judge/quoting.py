@@ -6,16 +6,29 @@ import re
 # Endpoints apply the chat template to plain text, so a control token inside an answer would be
 # read as the end of the user's turn. A space after the first character makes it ordinary text.
 _CONTROL_TOKEN = re.compile(
-    r"<(?=[|｜][^<>\n]{1,64}[|｜]>)"  # noqa: RUF001 (the full-width bar is DeepSeek's)
-    r"|<(?=/?(?:s|bos|eos|pad|unk|start_of_turn|end_of_turn)>)"
+    # ChatML, Llama 3 and 4, Phi, Command, GLM, Granite, Kimi, Harmony; DeepSeek, Hunyuan
+    r"[<＜](?=[|｜][^<>\n]{1,64}[|｜][>＞])"  # noqa: RUF001
+    # Gemma 4
+    r"|<(?=\|/?\w{1,32}>|/?\w{1,32}\|>)"
+    # Llama 2, Mistral, Gemma, InternLM, GLM, Ling
+    r"|<(?=/?(?:s|bos|eos|pad|unk|sep|sop|eop|eoh|eoa|role|start_of_turn|end_of_turn)>)"
+    # Nemotron, Baichuan, InternLM, Command, Seed
+    r"|<(?=(?:extra_id|special|reserved|tokens_unused)_\d{1,4}>|[a-z]{3}_token>|/?seed:\w{1,32}>)"
     r"|<(?=</?SYS>>)"
-    r"|\[(?=/?INST\])",
+    # Mistral, GLM, Kimi; EXAONE
+    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|MODEL_SETTINGS|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS"
+    r"|TOOL_CONTENT|THINK|gMASK|sMASK|BOS|EOS)\])"
+    r"|\[(?=\|(?:system|user|assistant|tool|endofturn)\|\])"
+    # MiniMax
+    r"|\](?=~!?b[\[\]])|\[(?=e~\[)"
+    # Ours: a tag with another fence ends nothing, and shall not look as if it did.
+    r"|<(?=/?(?:question|response|reference)-)",
     re.IGNORECASE,
 )
 
 
 def defuse(text: str) -> str:
-    """`text` with the control tokens of the usual chat templates taken apart by a space."""
+    """`text` with control tokens of chat templates, and our tags, taken apart by a space."""
     return _CONTROL_TOKEN.sub(lambda match: match[0] + " ", text)
 
 

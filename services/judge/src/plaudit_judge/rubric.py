@@ -63,6 +63,9 @@ class Rubric(Contract):
                     raise ValueError(f"{mode}.user: the place {place} is missing")
             if mode != "pairwise" and not self.criteria:
                 raise ValueError(f"{mode}: there are no criteria to be scored")
+        has_place = any("{reference}" in text.user for text in self.texts.values())
+        if "reference" in self.model_fields_set and self.reference and not has_place:
+            raise ValueError("reference: no text has the place {reference}")
         return self
 
     @cached_property

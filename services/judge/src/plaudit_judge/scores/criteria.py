@@ -36,7 +36,7 @@ class Criteria:
         if len({item.name for item in items}) < len(items):
             raise ValueError("criteria: a name is given twice")
         if not self.is_additive and any(item.points is not None for item in items):
-            raise ValueError("criteria: give points to all of them, or to none")
+            raise ValueError("criteria: give points to all of them, or none")
         if self.is_additive and (scale or any(item.weight != 1.0 for item in items)):
             raise ValueError("criteria with points have neither a scale nor weights")
         if scale is not None and not items:
