@@ -17,12 +17,6 @@ from .calls import call, settings
 ALL = ["", "acme", "zeta"]
 
 
-@pytest.fixture
-async def redis(redis_url: str) -> Any:
-    async with Redis.from_url(redis_url) as redis:
-        yield redis
-
-
 async def store(redis: Redis, *calls: Call, **fields: Any) -> None:
     await write(redis, settings(**fields), Batch(calls=list(calls)))
 

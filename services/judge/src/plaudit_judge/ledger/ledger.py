@@ -78,8 +78,9 @@ class Ledger:
             await self._something.wait()
             self._something.clear()
             await asyncio.sleep(_GATHER_S)
-            while self._waiting and not (await self._write() or self._is_closing):
+            while not await self._write() and not self._is_closing:
                 await asyncio.sleep(_PAUSE_S)
+        await self._write()
 
     async def _write(self) -> bool:
         """All that waits, in pieces; False when Redis does not take it."""

@@ -31,5 +31,6 @@ def keep_run(pipeline: Pipeline, run: Run, now_s: float, retention: VerdictReten
     stream, runs = keys.verdicts(caller, run_id), keys.verdict_runs(caller)
     pipeline.xtrim(stream, minid=int(1000 * (now_s - retention.max_age_s)))
     pipeline.expire(stream, int(retention.max_age_s))
+    pipeline.sadd(keys.CALLERS, caller)
     pipeline.zadd(runs, {run_id: now_s})
     keep_newest(pipeline, runs, keys.verdicts(caller, ""), retention.max_runs)
