@@ -131,8 +131,8 @@ async def test_a_refused_question_is_not_asked_again(chat: ChatServer, status: i
     await judge.aclose()
 
 
-@pytest.mark.parametrize("status", [401, 403, 404])
-async def test_a_wrong_key_or_model_is_the_operators_fault_and_found_at_once(
+@pytest.mark.parametrize("status", [401, 402, 403, 404])
+async def test_a_wrong_key_or_model_or_an_empty_account_is_the_operators_fault_and_found_at_once(
     chat: ChatServer, status: int
 ) -> None:
     chat.behave = lambda body: error(status, "no")
