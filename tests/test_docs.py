@@ -38,6 +38,7 @@ from plaudit.local.recipes import read_recipe
 from plaudit.queue import QueueOptions, queue_metrics
 from plaudit_judge.judges.base import SpecBase
 from plaudit_judge.judges.claude import ClaudeSpec
+from plaudit_judge.judges.claude_batch_spec import BatchSpec
 from plaudit_judge.judges.human import HumanSpec
 from plaudit_judge.judges.jury_spec import JurySpec
 from plaudit_judge.judges.nemotron import NemotronSpec
@@ -85,6 +86,7 @@ SETTINGS: dict[str, tuple[Any, ...]] = {
         SpecBase,
         OpenAIJudgeSpec,
         ClaudeSpec,
+        BatchSpec,
         NemotronSpec,
         NemotronGenrmSpec,
         RewardModelSpec,

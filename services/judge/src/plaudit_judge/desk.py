@@ -30,7 +30,7 @@ from plaudit_judge.together import together
 
 _FAILED = ("failed", "dead", "cancelled")
 _KEY_TTL_S = 86_400
-"""How long it is remembered which request a job id stands for."""
+"""How long it is remembered at least which request a job id stands for."""
 
 
 class Desk:
@@ -63,7 +63,11 @@ class Desk:
     async def answer(
         self, request: Request, job_id: str, wait_s: float, caller: str | None
     ) -> bytes:
-        """The response as JSON. Raises what the worker raised; DeadlineExceeded after `wait_s`."""
+        """The response as JSON. Raises what the worker raised; DeadlineExceeded after `wait_s`.
+
+        Rejected: this judge answers jobs only.
+        """
+        self._check_answers_at_once(request.judge)
         await self.submit(request, job_id, caller)
         record = await self.queues[request.judge].wait(job_id, wait_s)
         if record is None:
@@ -136,11 +140,20 @@ class Desk:
             )
         check_request(self._settings, self._rubrics, request)
 
+    def _check_answers_at_once(self, name: str) -> None:
+        judge = self._settings.judges.get(name)
+        if judge is not None and judge.answers_later:
+            raise Rejected(
+                f"judge: {name!r} asks in batches (batch = true), which may take a day.",
+                fix="Send it as a job to POST /v1/jobs, and fetch it from GET /v1/jobs/{job_id}.",
+            )
+
     async def _claim(self, job_id: str, judge: str, payload: bytes) -> None:
         """Ties the job id to this judge and this request, for all API processes."""
+        ttl_s = max(_KEY_TTL_S, round(2.0 * self._settings.deadline_of(judge)))
         claim = f"{judge} {hashlib.sha256(payload).hexdigest()}".encode()
         async with self._redis.pipeline(transaction=True) as pipeline:
-            pipeline.set(_key(job_id), claim, nx=True, ex=_KEY_TTL_S)
+            pipeline.set(_key(job_id), claim, nx=True, ex=ttl_s)
             pipeline.get(_key(job_id))
             _, found = await pipeline.execute()
         if found != claim:

@@ -107,6 +107,8 @@ class JudgeSettings(ServiceSettings):
                     raise ValueError(f"judges.{name}: there is no {member!r}; there are {known}")
                 if isinstance(self.judges[member], JurySpec):
                     raise ValueError(f"judges.{name}: its member {member!r} is a jury itself")
+                if self.judges[member].answers_later:
+                    raise ValueError(f"judges.{name}: its member {member!r} has batch = true")
         return self
 
     @model_validator(mode="after")
@@ -117,6 +119,10 @@ class JudgeSettings(ServiceSettings):
                     known = ", ".join(sorted(self.judges))
                     raise ValueError(f"keys.{name}.judges: no {judge!r}; there are {known}")
         return self
+
+    def deadline_of(self, judge: str) -> float:
+        """Seconds that one request to this judge may take."""
+        return self.judges[judge].deadline_s(self.deadline_s)
 
     def queue_options(self) -> QueueOptions:
         """The same in the API and in every worker."""

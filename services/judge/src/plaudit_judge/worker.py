@@ -68,7 +68,8 @@ class Clerk:
         except TimeoutError:
             raise DeadlineExceeded(
                 f"judge {self._judge.name!r} was not done after deadline_s = {self._deadline_s:g}.",
-                fix="Raise deadline_s of the judge service, or add workers or engines.",
+                fix="Raise deadline_s of the judge service (batch_deadline_s of a judge that asks "
+                "in batches), or add workers or engines.",
             ) from None
 
     async def _decide(self, job: JudgeJob) -> Response:
@@ -112,7 +113,7 @@ async def work(settings: JudgeSettings, name: str, stop: asyncio.Event) -> None:
     calls = Calls(judge, settings.judges[name].max_concurrency, cache, ledger)
     rubrics = load_rubrics(settings.rubric_dir)
     till = Till(Budgets(settings, redis, rubrics), ledger)
-    clerk = Clerk(calls, rubrics, settings.deadline_s, till)
+    clerk = Clerk(calls, rubrics, settings.deadline_of(name), till)
     try:
         await _warn_if_unavailable(judge)
         async with ledger:

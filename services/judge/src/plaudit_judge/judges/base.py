@@ -32,6 +32,15 @@ class SpecBase(Contract):
         """As it is listed; None where there is none to be named."""
         return None
 
+    @property
+    def answers_later(self) -> bool:
+        """Only jobs can wait for it."""
+        return False
+
+    def deadline_s(self, default_s: float) -> float:
+        """Of one request; `default_s` is the service's."""
+        return default_s
+
     def draws(self, rubric: Rubric) -> bool:
         """What it says depends on the seed."""
         return self.reads_rubric and rubric.temperature > 0.0

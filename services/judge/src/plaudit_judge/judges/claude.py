@@ -2,18 +2,22 @@
 
 import asyncio
 import importlib.util
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, SecretStr
+from redis.asyncio import Redis
 
-from plaudit.client.problems import error_of
 from plaudit.config.api_key import WithApiKey
-from plaudit.errors import ConfigError, Rejected, Unavailable
+from plaudit.errors import ConfigError, Rejected
 from plaudit.schemas.judge import JudgeInfo
-from plaudit_judge.judges.base import Ask, KeyedSpec, Reply
+from plaudit_judge.judges.base import Ask, Reply
 from plaudit_judge.judges.chat import MAX_REPLY_CHARS
+from plaudit_judge.judges.claude_batch_log import BatchLog
+from plaudit_judge.judges.claude_batch_spec import BatchSpec
+from plaudit_judge.judges.claude_batch_wire import BatchWire
+from plaudit_judge.judges.claude_batches import Batches
+from plaudit_judge.judges.claude_errors import our_errors
 from plaudit_judge.judges.openai import Structured, is_about_structure, no_structure
 from plaudit_judge.judges.retrying import ask_until
 from plaudit_judge.judges.text_judge import TextJudge
@@ -23,10 +27,12 @@ if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
     from anthropic.types import Message
 
+_BATCH_PRICE = 0.5
+"""Of a call in a Message Batch, as a share of the price table's."""
 _NO_PACKAGE = "the package `anthropic` is not installed. Fix: pip install 'plaudit-judge[claude]'"
 
 
-class ClaudeSpec(KeyedSpec):
+class ClaudeSpec(BatchSpec):
     kind: Literal["claude"] = "claude"
     model: str = Field(min_length=1)
     base_url: str = "https://api.anthropic.com"
@@ -52,19 +58,31 @@ class ClaudeJudge(TextJudge):
     """The SDK's own retries are off: `ask_until` is the one retry layer."""
 
     def __init__(
-        self, name: str, spec: ClaudeSpec, api_key: SecretStr | None, price: Price | None = None
+        self,
+        name: str,
+        spec: ClaudeSpec,
+        api_key: SecretStr | None,
+        price: Price | None = None,
+        redis: Redis | None = None,
     ) -> None:
-        """Raises ConfigError: the SDK is not installed."""
+        """With `redis` it asks in batches. Raises ConfigError: the SDK is not installed."""
         self.name = name
         self._spec = spec
         self._price = price
         self.offers_structure = spec.structured != "off"
         self._peer = f"judge endpoint at {spec.base_url}"
         self._client = _open(spec, api_key)
+        self._batches: Batches | None = None
+        if redis is not None:
+            wire = BatchWire(self._client, spec.timeout_s, self._peer)
+            self._batches = Batches(wire, spec, BatchLog(redis, name, spec.batch_deadline_s))
 
     async def ask(self, ask: Ask, timeout_s: float) -> Reply:
         reply = await ask_until(self.name, timeout_s, lambda: self._attempt(ask))
-        return charged(reply, self._price)
+        reply = charged(reply, self._price)
+        if self._batches is not None:
+            reply = replace(reply, cost_usd=_BATCH_PRICE * reply.cost_usd)
+        return reply
 
     async def _attempt(self, ask: Ask) -> Reply:
         structured = ask.schema is not None and self.offers_structure
@@ -80,7 +98,9 @@ class ClaudeJudge(TextJudge):
 
     async def _create(self, ask: Ask, structured: bool) -> Reply:
         body = _body(ask, self._spec.model, structured)
-        with _our_errors(self._peer):
+        if self._batches is not None:
+            return _reply(await self._batches.ask(body, ask.seed), structured)
+        with our_errors(self._peer):
             # why: the SDK's time limit is for each read, and a slow trickle never ends.
             async with asyncio.timeout(self._spec.timeout_s):
                 message = await self._client.messages.create(**body)
@@ -91,6 +111,8 @@ class ClaudeJudge(TextJudge):
         return JudgeInfo(name=self.name, kind="claude", model=self._spec.model, available=True)
 
     async def aclose(self) -> None:
+        if self._batches is not None:
+            await self._batches.aclose()
         await self._client.close()
 
 
@@ -142,24 +164,3 @@ def _reply(message: "Message", structured: bool) -> Reply:
         cache_write_tokens=written,
         structured=structured,
     )
-
-
-@contextmanager
-def _our_errors(peer: str) -> Iterator[None]:
-    """The SDK's errors in our words."""
-    import anthropic
-
-    try:
-        yield
-    except anthropic.APIStatusError as error:
-        response = error.response
-        raise error_of(peer, error.status_code, response.headers, response.content) from error
-    except anthropic.APIResponseValidationError as error:
-        raise Unavailable(f"{peer} answered something that is no message.") from error
-    except anthropic.APIConnectionError as error:
-        raise Unavailable(f"{peer}: {type(error).__name__}.") from error
-    except TimeoutError as error:
-        raise Unavailable(f"{peer} did not answer within timeout_s.") from error
-    except ValueError as error:
-        # json.JSONDecodeError: the SDK lets it through for a body that was cut off.
-        raise Unavailable(f"{peer} answered something that is not JSON.") from error

@@ -3,6 +3,7 @@
 from plaudit.client import ClientOptions
 from plaudit.errors import ConfigError
 from plaudit.schemas.judge import JudgeInfo
+from plaudit.service.redis import connect
 from plaudit_judge.judges.base import Judge
 from plaudit_judge.judges.claude import ClaudeJudge, ClaudeSpec
 from plaudit_judge.judges.human import HumanJudge, HumanSpec
@@ -35,7 +36,8 @@ def make_judge(settings: JudgeSettings, name: str) -> Judge:
         case OpenAISpec():
             return OpenAIJudge(name, spec, spec.read_api_key(), prices.get(spec.model))
         case ClaudeSpec():
-            return ClaudeJudge(name, spec, spec.read_api_key(), prices.get(spec.model))
+            redis = connect(settings.redis_url) if spec.batch else None
+            return ClaudeJudge(name, spec, spec.read_api_key(), prices.get(spec.model), redis)
         case NemotronSpec():
             return NemotronJudge(name, spec, spec.read_api_key(), prices.get(spec.model))
         case NemotronGenrmSpec():
