@@ -88,6 +88,13 @@ def test_what_it_may_not_is_refused_by_name_and_counted(
     assert f'plaudit_http_key_refusals_total{{key="external",limit="{limit}"' in metrics
 
 
+def test_a_calibration_may_have_as_many_items_as_a_group_has_responses(url: str) -> None:
+    item = {key: PAIR[key] for key in ("prompt", "a", "b")} | {"gold": "a"}
+    for num, expected in ((2, ACCEPTED), (3, [413, 413])):
+        body = {"pairs": [item] * num, "rubric": "demo"}
+        assert codes(ask(url, "the-key-of-external", "calibrate", body)) == expected
+
+
 def test_a_pair_counts_no_responses(url: str) -> None:
     answers = ask(url, "the-key-of-external", "pairwise", PAIR | {"lane": "eval"})
     assert codes(answers) == ACCEPTED

@@ -1,7 +1,9 @@
 """A judge against labels, asked over the real wire of a local chat server."""
 
+import json
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from aiohttp import web
 from plaudit.errors import Unavailable
 from plaudit.schemas.common import Message
 from plaudit.schemas.judge import Winner
-from plaudit.schemas.judge_calibrate import CalibrateRequest, LabelledPair
+from plaudit.schemas.judge_calibrate import CalibrateRequest, LabelledPair, LabelledResponse
 from plaudit_judge.calibrate import calibrate
 from plaudit_judge.calls import Calls
 from plaudit_judge.judges.openai import OpenAIJudge, OpenAISpec
@@ -21,6 +23,7 @@ from plaudit_judge.rubric_files import load_rubrics
 
 from .conftest import ChatServer, completion, error, larger_number_wins, shown
 
+CRITERIA = ("relevance", "completeness", "correctness", "clarity")
 PROMPT = [Message(role="user", content="Count.")]
 
 
@@ -93,6 +96,32 @@ async def test_one_order_and_votes_are_asked_as_in_pairwise(bench: Bench, chat: 
     assert found.winners.flip_rate is None
 
 
+async def test_scores_are_asked_for_and_compared_with_the_labels(
+    bench: Bench, chat: ChatServer
+) -> None:
+    """The judge scores by length, up to the end of its scale."""
+
+    def by_length(body: dict[str, Any]) -> web.Response:
+        asked = body["messages"][-1]["content"]
+        if "y" * 9 in asked:
+            return error(400, "too long")
+        score = next(score for score in (5, 4, 3, 2, 1) if "x" * score in asked)
+        return completion(json.dumps({"reasons": "", "scores": dict.fromkeys(CRITERIA, score)}))
+
+    chat.behave = by_length
+    bench = replace(bench, rubric=load_rubrics()["helpfulness"])
+    gold = {"x": 1.0, "xx": 2.0, "xxxx": 4.0, "xxxxx": 5.0, "y" * 9: 1.0}
+    responses = [
+        LabelledResponse(prompt=PROMPT, response=text, gold=score) for text, score in gold.items()
+    ]
+    found = await calibrate(bench, CalibrateRequest(responses=responses))
+    assert (found.num_items, found.unparsed, found.usage.calls) == (5, 1, 4)
+    assert found.scores.krippendorff_alpha.value == pytest.approx(1.0)
+    assert found.scores.spearman.num_items == 4
+    assert found.winners is None
+    assert found.rubric.name == "helpfulness"
+
+
 def test_questions_carry_what_the_request_says() -> None:
     request = request_for(labelled("9", "2", "a"), judge="panel", run_id="r", cache=False, seed=7)
     question = questions_of(request)[0]
@@ -103,3 +132,5 @@ def test_questions_carry_what_the_request_says() -> None:
 def test_without_a_rubric_it_is_that_of_the_verb() -> None:
     request = CalibrateRequest(pairs=[labelled("9", "2", "a")])
     assert questions_of(request)[0].rubric == "sr_r1"
+    responses = [LabelledResponse(prompt=PROMPT, response="9", gold=1.0)]
+    assert questions_of(CalibrateRequest(responses=responses))[0].rubric == "helpfulness"

@@ -15,6 +15,8 @@ from plaudit.client import ClientOptions, JudgeClient
 from plaudit.errors import Conflict, DeadlineExceeded, NotFound, QueueFull, Rejected, Unavailable
 from plaudit.schemas.common import Message
 from plaudit.schemas.judge import PairwiseRequest, Scale, TournamentRequest
+from plaudit.schemas.judge_calibrate import CalibrateRequest, LabelledPair
+from plaudit.schemas.judge_scores import ListwiseRequest, PointwiseRequest
 
 from .conftest import ChatServer, Processes, completion, error, judge_service, larger_number_wins
 
@@ -72,6 +74,25 @@ async def test_tournament_answers(client: JudgeClient) -> None:
     ]  # fmt: skip
 
 
+async def test_pointwise_and_listwise_answer(client: JudgeClient, chat: ChatServer) -> None:
+    chat.behave = lambda body: completion("Score: 4")
+    one = PointwiseRequest(prompt=PROMPT, response="1", rubric="self_rewarding")
+    scored = await client.pointwise(one)
+    assert (scored.score, scored.fraction, scored.rubric.name) == (4.0, 0.8, "self_rewarding")
+    chat.behave = lambda body: completion("Response A: 4\nResponse B: 4")
+    several = ListwiseRequest(prompt=PROMPT, responses=["1", "2"], rubric="self_rewarding")
+    assert (await client.listwise(several)).ranks == [1.5, 1.5]
+    accepted = await client.submit_job("listwise", several)
+    view = await client.job(accepted.job_id, wait_s=30.0)
+    assert view.result["scores"] == [4.0, 4.0]
+
+
+async def test_a_rubric_for_another_mode_is_422(client: JudgeClient, chat: ChatServer) -> None:
+    with pytest.raises(Rejected, match="'demo' cannot be used pointwise; those that can: code"):
+        await client.pointwise(PointwiseRequest(prompt=PROMPT, response="1", rubric="demo"))
+    assert chat.asked == []
+
+
 async def test_a_tournament_of_several_rounds_answers_with_intervals(client: JudgeClient) -> None:
     request = group(*map(str, range(6)), schedule="adaptive", rating="bradley_terry", lane="eval")
     response = await client.tournament(request)
@@ -96,6 +117,16 @@ async def test_openapi_shows_the_choices(service: Processes) -> None:
     assert "bt_weighted" in fields["rating"]["enum"]
     assert fields["reward_form"]["enum"] == ["min_max", "z_score", "rank"]
     assert "virtual ties" in fields["bt_prior"]["description"]
+
+
+async def test_calibration_asks_and_compares(client: JudgeClient) -> None:
+    pairs = [LabelledPair(prompt=PROMPT, a="9", b=b, gold="a") for b in ("2", "3")]
+    request = CalibrateRequest(pairs=pairs, rubric="demo")
+    response = await client.calibrate(request, idempotency_key="calibration")
+    assert response.winners is not None
+    assert response.winners.confusion["a"].a == response.num_items == 2
+    view = await client.job("calibrate.calibration")
+    assert view.result == response.model_dump(mode="json")
 
 
 async def test_the_eval_lane_answers_too(client: JudgeClient) -> None:

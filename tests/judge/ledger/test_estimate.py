@@ -6,6 +6,7 @@ import pytest
 
 from plaudit.schemas.common import Message
 from plaudit.schemas.judge import PairwiseRequest, TournamentRequest
+from plaudit.schemas.judge_calibrate import CalibrateRequest, LabelledPair
 from plaudit.schemas.judge_reward import JudgeRewardRequest
 from plaudit.schemas.judge_scores import ListwiseRequest, PointwiseRequest
 from plaudit_judge.ledger.estimate import Size, estimate_usd, size_of
@@ -19,6 +20,10 @@ def group(num: int, **fields: Any) -> TournamentRequest:
     return TournamentRequest(prompt=PROMPT, responses=["r" * 100] * num, **fields)
 
 
+def labelled(a: str) -> LabelledPair:
+    return LabelledPair(prompt=PROMPT, a=a, b="b", gold="a")
+
+
 @pytest.mark.parametrize(
     ("request_", "size"),
     [
@@ -27,6 +32,7 @@ def group(num: int, **fields: Any) -> TournamentRequest:
         (PointwiseRequest(prompt=PROMPT, response="abc", votes=2), Size(2, 13)),
         (ListwiseRequest(prompt=PROMPT, responses=["a", "bb"]), Size(1, 13)),
         (JudgeRewardRequest(prompt=PROMPT, judge="j", responses=["a", "bb"]), Size(2, 12)),
+        (CalibrateRequest(pairs=[labelled("a"), labelled("aaa")]), Size(4, 13)),
         (group(8), Size(28, 210)),
         (group(8, swap=True), Size(56, 210)),
         (group(1), Size(0, 210)),
