@@ -7,18 +7,21 @@ Source: rewards_and_judges.md 3.2.
 
 import contextlib
 import json
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from plaudit.schemas.common import Contract
+from plaudit.schemas.common import Contract, Message
 from plaudit.schemas.judge import JudgeInfo
 from plaudit_judge import metrics
 from plaudit_judge.judges.base import Case, ComparesOnly, KeyedSpec, Opinion, Reply
 from plaudit_judge.judges.chat import MAX_REPLY_CHARS, ChatAnswer, ChatEndpoint, ChatUsage
 from plaudit_judge.judges.nemotron import NVIDIA_URL, describe_model
-from plaudit_judge.judges.retrying import ask_until
+from plaudit_judge.judges.line import Line
+from plaudit_judge.judges.reward_judge import shown
 from plaudit_judge.ledger.prices import Price, charged
+from plaudit_judge.limits.rate import estimate_tokens
 from plaudit_judge.parse import Seat
 from plaudit_judge.rubric import Rubric
 
@@ -75,17 +78,22 @@ class NemotronGenrmJudge(ComparesOnly):
         spec: NemotronGenrmSpec,
         api_key: SecretStr | None,
         price: Price | None = None,
+        line: Line | None = None,
     ) -> None:
         self.name = name
+        self._line = line or Line(name, spec)
         self._spec = spec
         self._price = price
         self._endpoint = ChatEndpoint(spec.base_url, api_key, spec.max_concurrency)
 
     async def compare(self, case: Case, timeout_s: float) -> Opinion:
         """By its own principles: it takes neither a rubric nor a reference."""
-        reply = await ask_until(self.name, timeout_s, lambda: self._attempt(case))
+        asked = [*case.prompt, Message(role="assistant", content=case.first + case.second)]
+        num_tokens = estimate_tokens(asked, self._spec.max_tokens)
+        reply = await self._line.ask(timeout_s, lambda: self._attempt(case), num_tokens)
         seat = parse_ranking(reply.text)
         metrics.count_verdict(self.name, seat)
+        reply = replace(reply, sent=shown(case.prompt, [case.first, case.second]))
         return Opinion(seat, charged(reply, self._price))
 
     async def _attempt(self, case: Case) -> Reply:

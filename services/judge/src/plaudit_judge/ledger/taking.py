@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from plaudit.schemas.common import Message
 from plaudit.schemas.judge_reward import JudgeRewardRequest
 from plaudit_judge.judges.base import Case, Opinion, Reply, Reward, ScoreCase, Scores
+from plaudit_judge.judges.reward_judge import shown
 from plaudit_judge.ledger.call import Call, place_of
 from plaudit_judge.origin import Origin
 
@@ -84,7 +85,7 @@ def rewarded(
 def _reply(prompt: list[Message], response: str, reward: Reward) -> Reply:
     return Reply(
         text=reward.reason or f"{reward.value}",
-        sent=[*prompt, Message(role="assistant", content=response)] if reward.calls else [],
+        sent=shown(prompt, [response]) if reward.calls else [],
         prompt_tokens=reward.prompt_tokens,
         completion_tokens=reward.completion_tokens,
         cost_usd=reward.cost_usd,
