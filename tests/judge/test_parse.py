@@ -42,6 +42,26 @@ def test_the_last_explicit_verdict_wins_over_everything_before(text: str, seat: 
     assert parse_winner(text) == seat
 
 
+ECHO = "End with exactly one of these lines:\nWinner: response A\nWinner: response B"
+
+
+@pytest.mark.parametrize(
+    ("text", "seat"),
+    [
+        (ECHO, None),
+        (ECHO + "\nWinner: tie", None),
+        (ECHO.replace("\nWinner", "\n\n- Winner"), None),
+        (ECHO + "\nWinner: response A", "A"),
+        (ECHO + "\nWinner: tie\n\nWinner: tie", "tie"),
+        (ECHO + "\nI choose:\nWinner: response B", "B"),
+        ("I choose Winner: response A. The choice was: " + ECHO, "A"),
+        ("Winner: response B\n" * 3, "B"),
+    ],
+)
+def test_restated_instructions_are_no_verdict(text: str, seat: Seat | None) -> None:
+    assert parse_winner(text) == seat
+
+
 @pytest.mark.parametrize(
     ("text", "seat"),
     [
