@@ -113,9 +113,16 @@ async def test_scores_are_remembered_too(opened: Open) -> None:
         UNPARSED,
         replaced(A_WINS, panel=[PanelVote(judge="x", winner=None, reason="away")]),
         replaced(A_WINS, reply=Reply("x" * MAX_VALUE_BYTES)),
+        replaced(A_WINS, reply=Reply("\ud83d")),
         replaced(A_WINS, reply=Reply("Winner: response A", policy_version=4)),
     ],
-    ids=["unparsed", "a jury whose member was away", "too large", "of another policy version"],
+    ids=[
+        "unparsed",
+        "a jury whose member was away",
+        "too large",
+        "no text",
+        "of another policy version",
+    ],
 )
 async def test_what_is_not_worth_remembering_is_asked_again(
     opened: Open, endpoint: Endpoint, says: Opinion

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 from redis.asyncio import Redis
 
 from plaudit_judge import metrics
@@ -56,8 +57,15 @@ class VerdictCache:
         async with self._store.claimed(key.digest, token):
             said = await ask()
             if said.is_complete and said.reply.policy_version == key.policy_version:
-                await self._store.keep(key.digest, kind.dump_json(said, exclude_defaults=True))
+                await self._keep(key, said, kind)
         return said
+
+    async def _keep(self, key: QuestionKey, said: S, kind: TypeAdapter[S]) -> None:
+        try:
+            value = kind.dump_json(said, exclude_defaults=True)
+        except PydanticSerializationError:
+            return  # half a surrogate pair in the judge's text has no UTF-8
+        await self._store.keep(key.digest, value)
 
     async def _find(self, key: QuestionKey, token: str, kind: TypeAdapter[S]) -> S | None:
         """Waits while another worker asks. None: it is for this one to ask."""

@@ -25,6 +25,8 @@ MAX_VALUE_BYTES = 32_768
 """Larger verdicts are not remembered."""
 _RENEWALS_PER_CLAIM = 3
 _ANSWER_S = 1.0
+_MAX_AT_ONCE = 16
+"""Calls of Redis: a burst of questions must not look like a slow Redis."""
 _REST_S = 5.0
 """Redis is left alone for this long after it failed, so that not each verdict waits for it."""
 
@@ -84,6 +86,7 @@ class CacheStore:
         self._keep = redis.register_script(_KEEP)
         self._rests_until_s = float("-inf")
         self._is_away = False
+        self._turns = asyncio.Semaphore(_MAX_AT_ONCE)
 
     async def look(self, key: str, token: str) -> Seen:
         """Claims the key for the holder of `token` when there is neither value nor claim."""
@@ -113,14 +116,15 @@ class CacheStore:
 
     async def _run(self, script: Any, *args: bytes | str | int) -> Any:
         """None when Redis does not answer, and for a while after that."""
-        if time.monotonic() < self._rests_until_s:
-            return None
-        try:
-            async with asyncio.timeout(_ANSWER_S):
-                answer = await script(keys=[self._prefix], args=args)
-        except (RedisError, OSError) as error:
-            self._rest(error)
-            return None
+        async with self._turns:
+            if time.monotonic() < self._rests_until_s:
+                return None
+            try:
+                async with asyncio.timeout(_ANSWER_S):
+                    answer = await script(keys=[self._prefix], args=args)
+            except (RedisError, OSError) as error:
+                self._rest(error)
+                return None
         self._is_away = False
         return answer
 
