@@ -46,6 +46,8 @@ from plaudit_judge.judges.nemotron_genrm import NemotronGenrmSpec
 from plaudit_judge.judges.openai import OpenAISpec as OpenAIJudgeSpec
 from plaudit_judge.judges.reward_model import RewardModelSpec
 from plaudit_judge.judges.rule import RuleSpec
+from plaudit_judge.ledger.prices import Price
+from plaudit_judge.ledger.retention import CostRetention, VerdictRetention
 from plaudit_judge.settings import JudgeKey, JudgeSettings
 from plaudit_reward.embedding.spec import (
     EndpointSpec,
@@ -93,6 +95,9 @@ SETTINGS: dict[str, tuple[Any, ...]] = {
         RuleSpec,
         HumanSpec,
         JurySpec,
+        Price,
+        VerdictRetention,
+        CostRetention,
         WithApiKey,
     ),
     "sandbox": (SandboxSettings,),
