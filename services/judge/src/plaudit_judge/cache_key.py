@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from plaudit.config.api_key import WithApiKey
 from plaudit_judge.chance import digest
-from plaudit_judge.judges.base import Case, ScoreCase, SpecBase
+from plaudit_judge.judges.base import Case, LimitedSpec, ScoreCase, SpecBase
 from plaudit_judge.judges.policy import PolicySeen, PolicyWatch
 
-_HOW_IT_RUNS = {*SpecBase.model_fields, *WithApiKey.model_fields}
+_HOW_IT_RUNS = {*LimitedSpec.model_fields, *WithApiKey.model_fields}
 """Limits, times and keys: they do not change what a judge says."""
 
 

@@ -1,19 +1,22 @@
 """The calls that one worker makes to its judge: bounded, and each for somebody."""
 
-import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from pydantic import TypeAdapter
 
 from plaudit.errors import Rejected
 from plaudit.schemas.judge_reward import JudgeRewardRequest
+from plaudit_judge import metrics
 from plaudit_judge.cache import Ask, S, VerdictCache
 from plaudit_judge.judges.base import Case, Judge, Opinion, Reward, ScoreCase, Scores
 from plaudit_judge.judges.reward_judge import RewardJudge
 from plaudit_judge.ledger.ledger import Ledger
 from plaudit_judge.ledger.stopwatch import Stopwatch
 from plaudit_judge.ledger.taking import Taken, compared, graded, rewarded
-from plaudit_judge.origin import Origin
+from plaudit_judge.limits.slots import LaneSlots
+from plaudit_judge.origin import Origin, use_origin
 
 _OPINION = TypeAdapter(Opinion)
 _SCORES = TypeAdapter(Scores)
@@ -33,7 +36,7 @@ class Calls:
         self.cache = cache
         self._ledger = ledger
         self.max_concurrency = max_concurrency
-        self._slots = asyncio.Semaphore(max_concurrency)
+        self._slots = LaneSlots(max_concurrency)
 
     async def compare(
         self,
@@ -47,7 +50,7 @@ class Calls:
         watch = Stopwatch()
 
         async def ask() -> Opinion:
-            async with self.slot():
+            async with self.slot(origin):
                 with watch:
                     return await self.judge.compare(case, time_left_s())
 
@@ -67,7 +70,7 @@ class Calls:
         watch = Stopwatch()
 
         async def ask() -> Scores:
-            async with self.slot():
+            async with self.slot(origin):
                 with watch:
                     return await self.judge.grade(case, time_left_s())
 
@@ -83,7 +86,7 @@ class Calls:
             raise Rejected(f"judge: {self.judge.name!r} gives no rewards.")
         asked = (request.prompt, request.responses, request.reference)
         watch = Stopwatch()
-        async with self.slot():
+        async with self.slot(origin):
             with watch:
                 found = await self.judge.rewards(*asked, timeout_s)
         for response, reward in zip(request.responses, found, strict=False):
@@ -102,6 +105,12 @@ class Calls:
         if self._ledger is not None:
             self._ledger.record(taken)
 
-    def slot(self) -> asyncio.Semaphore:
+    @asynccontextmanager
+    async def slot(self, origin: Origin) -> AsyncIterator[None]:
         """Held while the judge is asked."""
-        return self._slots
+        started_s = time.monotonic()
+        async with self._slots.slot(origin):
+            waited = metrics.SLOT_WAIT_SECONDS.labels(self.judge.name, origin.lane)
+            waited.observe(time.monotonic() - started_s)
+            with use_origin(origin):
+                yield

@@ -25,7 +25,7 @@ from plaudit_judge.judges.make import describe_judge, missing_part
 from plaudit_judge.ledger.budgets import Budgets
 from plaudit_judge.ledger.holds import Hold
 from plaudit_judge.rubric_files import load_rubrics
-from plaudit_judge.settings import JudgeSettings, queue_name
+from plaudit_judge.settings import JudgeSettings, queue_name, queue_names
 from plaudit_judge.together import together
 
 _FAILED = ("failed", "dead", "cancelled")
@@ -43,8 +43,9 @@ class Desk:
         self._budgets = Budgets(settings, redis, self._rubrics)
         self._missing = {name: missing_part(settings, name) for name in settings.judges}
         self.queues = {
-            name: WorkQueue(redis, queue_name(name), settings.queue_options())
-            for name in settings.judges
+            name: WorkQueue(redis, name, settings.queue_options())
+            for judge in settings.judges
+            for name in queue_names(judge)
         }
 
     async def aclose(self) -> None:
@@ -69,7 +70,7 @@ class Desk:
         """
         self._check_answers_at_once(request.judge)
         await self.submit(request, job_id, caller)
-        record = await self.queues[request.judge].wait(job_id, wait_s)
+        record = await self._queue_of(request).wait(job_id, wait_s)
         if record is None:
             raise Unavailable(f"The job {job_id!r} is gone.", fix="Send the request again.")
         if not record.finished:
@@ -91,13 +92,16 @@ class Desk:
         self._check_access(request, caller)
         self._check(request)
         payload = encode_job(request, caller)
-        await self._claim(job_id, request.judge, payload)
+        await self._claim(job_id, request, payload)
         job = Job(job_id, payload, request.lane, current_traceparent())
         hold = self._budgets.hold_for(job_id, request, caller)
         if hold is None:
-            await _queue(self.queues[request.judge], job)
+            await _queue(self._queue_of(request), job)
         else:
-            await self._queue_held(self.queues[request.judge], job, hold)
+            await self._queue_held(self._queue_of(request), job, hold)
+
+    def _queue_of(self, request: Request) -> WorkQueue:
+        return self.queues[queue_name(request.judge, request.lane)]
 
     async def _queue_held(self, queue: WorkQueue, job: Job, hold: Hold) -> None:
         """Raises BudgetExceeded, but not for a job whose result is there."""
@@ -148,10 +152,11 @@ class Desk:
                 fix="Send it as a job to POST /v1/jobs, and fetch it from GET /v1/jobs/{job_id}.",
             )
 
-    async def _claim(self, job_id: str, judge: str, payload: bytes) -> None:
-        """Ties the job id to this judge and this request, for all API processes."""
-        ttl_s = max(_KEY_TTL_S, round(2.0 * self._settings.deadline_of(judge)))
-        claim = f"{judge} {hashlib.sha256(payload).hexdigest()}".encode()
+    async def _claim(self, job_id: str, request: Request, payload: bytes) -> None:
+        """Ties the job id to this queue and this request, for all API processes."""
+        ttl_s = max(_KEY_TTL_S, round(2.0 * self._settings.deadline_of(request.judge)))
+        queue = queue_name(request.judge, request.lane)
+        claim = f"{queue} {hashlib.sha256(payload).hexdigest()}".encode()
         async with self._redis.pipeline(transaction=True) as pipeline:
             pipeline.set(_key(job_id), claim, nx=True, ex=ttl_s)
             pipeline.get(_key(job_id))

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from plaudit.errors import PlauditError
 from plaudit.schemas.judge_scores import Grade
-from plaudit.telemetry.metrics import counter, histogram
+from plaudit.telemetry.metrics import counter, gauge, histogram
 from plaudit_judge.judges.base import Reply
 from plaudit_judge.parse import Seat
 
@@ -62,6 +62,26 @@ UNSTORED_VERDICTS = counter(
     "Verdicts that were not stored, because Redis did not take them in time.",
     ("judge",),
 )
+CONCURRENCY_LIMIT = gauge(
+    "plaudit_judge_concurrency_limit",
+    "Calls at once that this worker takes the judge's endpoint to bear, by what it refused.",
+    ("judge",),
+)
+BREAKER_OPEN = gauge(
+    "plaudit_judge_breaker_open",
+    "1 while the judge's endpoint keeps failing and is probed now and then only.",
+    ("judge",),
+)
+WAITED_SECONDS = counter(
+    "plaudit_judge_waited_seconds_total",
+    "Seconds that the next call in line waited: for concurrency, rate, retry_after or breaker.",
+    ("judge", "reason"),
+)
+SLOT_WAIT_SECONDS = histogram(
+    "plaudit_judge_slot_wait_seconds",
+    "Seconds that a call waited until it was one of max_concurrency.",
+    ("judge", "lane"),
+)
 _VERDICT_NAMES: dict[Seat | None, str] = {
     "A": "first",
     "B": "second",
@@ -89,3 +109,12 @@ def count_reply(judge: str, reply: Reply, seconds: float) -> None:
 
 def count_failure(judge: str, error: PlauditError) -> None:
     CALLS.labels(judge, "unavailable" if error.retryable else "rejected").inc()
+
+
+def count_wait(judge: str, reason: str, seconds: float) -> None:
+    WAITED_SECONDS.labels(judge, reason).inc(seconds)
+
+
+def show_line(judge: str, concurrency_limit: int, breaker_open: bool) -> None:
+    CONCURRENCY_LIMIT.labels(judge).set(concurrency_limit)
+    BREAKER_OPEN.labels(judge).set(int(breaker_open))

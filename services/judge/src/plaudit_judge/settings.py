@@ -10,6 +10,7 @@ from plaudit.config import ServiceSettings
 from plaudit.config.keys import NamedKey
 from plaudit.config.names import check_table_names
 from plaudit.queue import QueueOptions
+from plaudit.queue.model import LANES
 from plaudit.schemas.common import Lane
 from plaudit_judge.judges.claude import ClaudeSpec
 from plaudit_judge.judges.human import HumanSpec
@@ -78,7 +79,7 @@ class JudgeSettings(ServiceSettings):
     deadline_s: float = Field(default=120.0, gt=0.0)
     """A request that is not judged after this long fails as retryable."""
     worker_concurrency: int = Field(default=64, ge=1, le=4096)
-    """Requests (pairs or tournaments) that a worker process works on at once."""
+    """Requests (pairs or tournaments) of one lane that a worker process works on at once."""
     cache: bool = True
     """Verdicts are remembered, and equal questions at the same time asked once."""
     cache_ttl_s: float = Field(default=86_400.0, gt=0.0, le=31_536_000.0)
@@ -86,7 +87,7 @@ class JudgeSettings(ServiceSettings):
     cache_max_entries: int = Field(default=20_000, ge=1)
     """Verdicts remembered per judge; those not used for longest are dropped."""
     max_queued: int = Field(default=10_000, ge=1)
-    """Unfinished requests per judge; more are answered 429."""
+    """Unfinished requests per judge and lane; more are answered 429."""
     lease_s: float = Field(default=10.0, gt=0.0)
     """A worker that dies is found out after this long and its requests run elsewhere."""
     result_ttl_s: float = Field(default=3600.0, gt=0.0)
@@ -131,5 +132,10 @@ class JudgeSettings(ServiceSettings):
         )
 
 
-def queue_name(judge: str) -> str:
-    return f"judge-{judge}"
+def queue_name(judge: str, lane: Lane) -> str:
+    """Each lane has its own, so that neither fills the other's queue or keeps its workers busy."""
+    return f"judge-{judge}.{lane}"
+
+
+def queue_names(judge: str) -> list[str]:
+    return [queue_name(judge, lane) for lane in LANES]

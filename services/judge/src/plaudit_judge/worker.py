@@ -5,6 +5,9 @@ import os
 import socket
 import time
 from collections.abc import Mapping
+from functools import partial
+
+from redis.asyncio import Redis
 
 from plaudit.errors import DeadlineExceeded, PlauditError, Rejected
 from plaudit.queue import FailJob, Lease, Worker, WorkQueue
@@ -29,10 +32,13 @@ from plaudit_judge.pointwise import score_response
 from plaudit_judge.rewarding import give_rewards
 from plaudit_judge.rubric import Rubric
 from plaudit_judge.rubric_files import load_rubrics
-from plaudit_judge.settings import JudgeSettings, queue_name
+from plaudit_judge.settings import JudgeSettings, queue_names
+from plaudit_judge.together import together
 from plaudit_judge.tournament import run_tournament
 
 log = get_logger(__name__)
+_GRACE_S = 1.0
+"""After the deadline, for what the judge itself says about it, which is more."""
 
 
 class Clerk:
@@ -63,7 +69,7 @@ class Clerk:
 
     async def _judge_in_time(self, job: JudgeJob) -> Response:
         try:
-            async with asyncio.timeout(self._deadline_s):
+            async with asyncio.timeout(self._deadline_s + _GRACE_S):
                 return await self._decide(job)
         except TimeoutError:
             raise DeadlineExceeded(
@@ -105,9 +111,8 @@ class Clerk:
 
 async def work(settings: JudgeSettings, name: str, stop: asyncio.Event) -> None:
     """Judges until `stop`. Raises ConfigError: no such judge, or its key is missing."""
-    judge = make_judge(settings, name)
     redis = connect(settings.redis_url)
-    queue = WorkQueue(redis, queue_name(name), settings.queue_options())
+    judge = make_judge(settings, name, redis)
     cache = open_cache(settings, judge, redis)
     ledger = Ledger(settings, redis)
     calls = Calls(judge, settings.judges[name].max_concurrency, cache, ledger)
@@ -117,17 +122,29 @@ async def work(settings: JudgeSettings, name: str, stop: asyncio.Event) -> None:
     try:
         await _warn_if_unavailable(judge)
         async with ledger:
-            await Worker(
-                queue,
-                clerk.handle,
-                worker_id=f"{socket.gethostname()}-{os.getpid()}",
-                concurrency=settings.worker_concurrency,
-                drain_timeout_s=settings.drain_timeout_s,
-            ).run(stop)
+            lanes = queue_names(name)
+            works = (partial(_work_off, settings, redis, lane, clerk, stop) for lane in lanes)
+            await together(works, limit=len(lanes))
     finally:
         await judge.aclose()
-        await queue.aclose()
         await redis.aclose()
+
+
+async def _work_off(
+    settings: JudgeSettings, redis: Redis, queue_name: str, clerk: Clerk, stop: asyncio.Event
+) -> None:
+    """One lane, with leases of its own: one that is full keeps none from the other."""
+    queue = WorkQueue(redis, queue_name, settings.queue_options())
+    try:
+        await Worker(
+            queue,
+            clerk.handle,
+            worker_id=f"{socket.gethostname()}-{os.getpid()}",
+            concurrency=settings.worker_concurrency,
+            drain_timeout_s=settings.drain_timeout_s,
+        ).run(stop)
+    finally:
+        await queue.aclose()
 
 
 async def _warn_if_unavailable(judge: Judge) -> None:

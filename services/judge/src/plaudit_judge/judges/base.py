@@ -11,6 +11,7 @@ from plaudit.errors import ConfigError, Rejected
 from plaudit.schemas.common import Contract, Message
 from plaudit.schemas.judge import JudgeInfo, PanelVote
 from plaudit.schemas.judge_scores import Grade
+from plaudit_judge.limits.rate import Limit, estimate_tokens
 from plaudit_judge.parse import Seat
 from plaudit_judge.rubric import Rubric
 
@@ -50,7 +51,21 @@ class SpecBase(Contract):
         return None
 
 
-class KeyedSpec(WithApiKey, SpecBase):
+class LimitedSpec(SpecBase):
+    """Of a judge behind an endpoint that takes only so much."""
+
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    """Calls that all workers of this judge make together. None: no limit."""
+    tokens_per_minute: int | None = Field(default=None, ge=1)
+    """Tokens, read and written, of these calls. None: no limit."""
+
+    def rate_limits(self) -> tuple[Limit | None, Limit | None]:
+        """Of requests and of tokens."""
+        requests, tokens = self.requests_per_minute, self.tokens_per_minute
+        return (Limit(requests) if requests else None, Limit(tokens) if tokens else None)
+
+
+class KeyedSpec(WithApiKey, LimitedSpec):
     """Of a judge behind an endpoint that may want a key."""
 
     def missing(self) -> str | None:
@@ -73,6 +88,10 @@ class Ask:
     """JSON schema of the reply, for endpoints that can hold the judge to one."""
     system_is_constant: bool = False
     """The system message is the same in all asks of this rubric, so that it can be cached."""
+
+    def num_tokens(self) -> int:
+        """Read and written, at most and roughly."""
+        return estimate_tokens(self.messages, self.max_tokens)
 
 
 @dataclass(frozen=True)

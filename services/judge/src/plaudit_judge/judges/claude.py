@@ -18,8 +18,8 @@ from plaudit_judge.judges.claude_batch_spec import BatchSpec
 from plaudit_judge.judges.claude_batch_wire import BatchWire
 from plaudit_judge.judges.claude_batches import Batches
 from plaudit_judge.judges.claude_errors import our_errors
+from plaudit_judge.judges.line import Line
 from plaudit_judge.judges.openai import Structured, is_about_structure, no_structure
-from plaudit_judge.judges.retrying import ask_until
 from plaudit_judge.judges.text_judge import TextJudge
 from plaudit_judge.ledger.prices import Price, charged
 
@@ -55,7 +55,7 @@ class ClaudeSpec(BatchSpec):
 
 
 class ClaudeJudge(TextJudge):
-    """The SDK's own retries are off: `ask_until` is the one retry layer."""
+    """The SDK's own retries are off: `Line` is the one retry layer."""
 
     def __init__(
         self,
@@ -64,9 +64,11 @@ class ClaudeJudge(TextJudge):
         api_key: SecretStr | None,
         price: Price | None = None,
         redis: Redis | None = None,
+        line: Line | None = None,
     ) -> None:
         """With `redis` it asks in batches. Raises ConfigError: the SDK is not installed."""
         self.name = name
+        self._line = line or Line(name, spec)
         self._spec = spec
         self._price = price
         self.offers_structure = spec.structured != "off"
@@ -78,7 +80,7 @@ class ClaudeJudge(TextJudge):
             self._batches = Batches(wire, spec, BatchLog(redis, name, spec.batch_deadline_s))
 
     async def ask(self, ask: Ask, timeout_s: float) -> Reply:
-        reply = await ask_until(self.name, timeout_s, lambda: self._attempt(ask))
+        reply = await self._line.ask(timeout_s, lambda: self._attempt(ask), ask.num_tokens())
         reply = charged(reply, self._price)
         if self._batches is not None:
             reply = replace(reply, cost_usd=_BATCH_PRICE * reply.cost_usd)

@@ -1,14 +1,19 @@
 """Judges from settings."""
 
+from functools import partial
+
+from redis.asyncio import Redis
+
 from plaudit.client import ClientOptions
 from plaudit.errors import ConfigError
 from plaudit.schemas.judge import JudgeInfo
 from plaudit.service.redis import connect
-from plaudit_judge.judges.base import Judge
+from plaudit_judge.judges.base import Judge, LimitedSpec
 from plaudit_judge.judges.claude import ClaudeJudge, ClaudeSpec
 from plaudit_judge.judges.human import HumanJudge, HumanSpec
 from plaudit_judge.judges.jury import Jury
 from plaudit_judge.judges.jury_spec import JurySpec
+from plaudit_judge.judges.line import Line
 from plaudit_judge.judges.nemotron import NemotronJudge, NemotronSpec
 from plaudit_judge.judges.nemotron_genrm import NemotronGenrmJudge, NemotronGenrmSpec
 from plaudit_judge.judges.openai import OpenAIJudge, OpenAISpec
@@ -16,14 +21,18 @@ from plaudit_judge.judges.policy import watch_policy
 from plaudit_judge.judges.reward_model import RewardModelJudge, RewardModelSpec
 from plaudit_judge.judges.rule import RuleJudge, RuleSpec
 from plaudit_judge.judges.self_judge import SelfJudge, SelfSpec
+from plaudit_judge.limits.shared_rate import SharedRate
 from plaudit_judge.settings import JudgeSettings
 
 
-def make_judge(settings: JudgeSettings, name: str) -> Judge:
-    """Opens no connection yet. Raises ConfigError: no such judge, or a part of it is missing."""
+def make_judge(settings: JudgeSettings, name: str, shared: Redis | None = None) -> Judge:
+    """Opens no connection yet. Rates are counted in `shared`, for all workers of the judge.
+
+    Raises ConfigError: no such judge, or a part of it is missing."""
     spec = settings.judges.get(name)
     options = ClientOptions(api_key=settings.api_key)
     prices = settings.prices
+    line = partial(_make_line, name, shared)
     match spec:
         case None:
             raise ConfigError(
@@ -32,16 +41,20 @@ def make_judge(settings: JudgeSettings, name: str) -> Judge:
             )
         case SelfSpec():
             policy = watch_policy(settings.rollout_url, options)
-            return SelfJudge(name, spec, settings.engine_urls, policy)
+            return SelfJudge(name, spec, settings.engine_urls, policy, line(spec))
         case OpenAISpec():
-            return OpenAIJudge(name, spec, spec.read_api_key(), prices.get(spec.model))
+            key, price = spec.read_api_key(), prices.get(spec.model)
+            return OpenAIJudge(name, spec, key, price, line(spec))
         case ClaudeSpec():
             redis = connect(settings.redis_url) if spec.batch else None
-            return ClaudeJudge(name, spec, spec.read_api_key(), prices.get(spec.model), redis)
+            key, price = spec.read_api_key(), prices.get(spec.model)
+            return ClaudeJudge(name, spec, key, price, redis, line(spec))
         case NemotronSpec():
-            return NemotronJudge(name, spec, spec.read_api_key(), prices.get(spec.model))
+            key, price = spec.read_api_key(), prices.get(spec.model)
+            return NemotronJudge(name, spec, key, price, line(spec))
         case NemotronGenrmSpec():
-            return NemotronGenrmJudge(name, spec, spec.read_api_key(), prices.get(spec.model))
+            key, price = spec.read_api_key(), prices.get(spec.model)
+            return NemotronGenrmJudge(name, spec, key, price, line(spec))
         case RewardModelSpec():
             return RewardModelJudge(name, spec, settings.reward_url, options)
         case RuleSpec():
@@ -49,13 +62,20 @@ def make_judge(settings: JudgeSettings, name: str) -> Judge:
         case HumanSpec():
             return HumanJudge(name, spec)
         case JurySpec():
-            return _make_jury(settings, name, spec)
+            return _make_jury(settings, name, spec, shared)
 
 
-def _make_jury(settings: JudgeSettings, name: str, spec: JurySpec) -> Jury:
+def _make_line(name: str, shared: Redis | None, spec: LimitedSpec) -> Line:
+    limits = spec.rate_limits()
+    if shared is None or not any(limits):
+        return Line(name, spec)
+    return Line(name, spec, SharedRate(shared, name, *limits))
+
+
+def _make_jury(settings: JudgeSettings, name: str, spec: JurySpec, shared: Redis | None) -> Jury:
     if reason := missing_part(settings, name):
         raise ConfigError(f"judge {name!r}: {reason}")
-    return Jury(name, spec, [make_judge(settings, member) for member in spec.judges])
+    return Jury(name, spec, [make_judge(settings, member, shared) for member in spec.judges])
 
 
 def missing_part(settings: JudgeSettings, name: str) -> str | None:

@@ -20,9 +20,10 @@ from plaudit.schemas.common import Contract, Message
 from plaudit.schemas.judge import JudgeInfo
 from plaudit_judge.judges.base import KeyedSpec, Reply, Reward
 from plaudit_judge.judges.chat import ChatEndpoint, ChatUsage
-from plaudit_judge.judges.retrying import ask_until
+from plaudit_judge.judges.line import Line
 from plaudit_judge.judges.reward_judge import RewardJudge
 from plaudit_judge.ledger.prices import Price, charged
+from plaudit_judge.limits.rate import estimate_tokens
 from plaudit_judge.together import together
 
 NVIDIA_URL = "https://integrate.api.nvidia.com/v1"
@@ -76,9 +77,15 @@ class RewardAnswer(_Answer):
 
 class NemotronJudge(RewardJudge):
     def __init__(
-        self, name: str, spec: NemotronSpec, api_key: SecretStr | None, price: Price | None = None
+        self,
+        name: str,
+        spec: NemotronSpec,
+        api_key: SecretStr | None,
+        price: Price | None = None,
+        line: Line | None = None,
     ) -> None:
         self.name = name
+        self._line = line or Line(name, spec)
         self._spec = spec
         self._price = price
         self.tie_margin = spec.tie_margin
@@ -119,7 +126,9 @@ class NemotronJudge(RewardJudge):
 
     async def _ask(self, key: tuple[str, ...], messages: list[Message], timeout_s: float) -> Reward:
         try:
-            reply = await ask_until(self.name, timeout_s, lambda: self._attempt(messages))
+            reply = await self._line.ask(
+                timeout_s, lambda: self._attempt(messages), estimate_tokens(messages, 0)
+            )
         except Rejected as error:
             return Reward(None, f"refused: {error.message}")
         value = pick(parse_rewards(reply.text), self._spec.attribute)

@@ -17,8 +17,8 @@ from plaudit.schemas.judge import JudgeInfo
 from plaudit_judge import metrics
 from plaudit_judge.judges.base import Case, ComparesOnly, KeyedSpec, Opinion, Reply
 from plaudit_judge.judges.chat import MAX_REPLY_CHARS, ChatAnswer, ChatEndpoint, ChatUsage
-from plaudit_judge.judges.nemotron import NVIDIA_URL, describe_model
 from plaudit_judge.judges.line import Line
+from plaudit_judge.judges.nemotron import NVIDIA_URL, describe_model
 from plaudit_judge.judges.reward_judge import shown
 from plaudit_judge.ledger.prices import Price, charged
 from plaudit_judge.limits.rate import estimate_tokens

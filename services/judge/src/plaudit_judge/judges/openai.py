@@ -9,7 +9,7 @@ from plaudit.errors import Conflict, NotFound, Rejected, Unauthorized
 from plaudit.schemas.judge import JudgeInfo
 from plaudit_judge.judges.base import Ask, KeyedSpec, Reply
 from plaudit_judge.judges.chat import ChatEndpoint
-from plaudit_judge.judges.retrying import ask_until
+from plaudit_judge.judges.line import Line
 from plaudit_judge.judges.text_judge import TextJudge
 from plaudit_judge.ledger.prices import Price, charged
 
@@ -31,9 +31,15 @@ class OpenAISpec(KeyedSpec):
 
 class OpenAIJudge(TextJudge):
     def __init__(
-        self, name: str, spec: OpenAISpec, api_key: SecretStr | None, price: Price | None = None
+        self,
+        name: str,
+        spec: OpenAISpec,
+        api_key: SecretStr | None,
+        price: Price | None = None,
+        line: Line | None = None,
     ) -> None:
         self.name = name
+        self._line = line or Line(name, spec)
         self._timeout_s = spec.timeout_s
         self._model = spec.model
         self._structured = spec.structured
@@ -42,7 +48,7 @@ class OpenAIJudge(TextJudge):
         self._endpoint = ChatEndpoint(spec.base_url, api_key, spec.max_concurrency)
 
     async def ask(self, ask: Ask, timeout_s: float) -> Reply:
-        reply = await ask_until(self.name, timeout_s, lambda: self._attempt(ask))
+        reply = await self._line.ask(timeout_s, lambda: self._attempt(ask), ask.num_tokens())
         return charged(reply, self._price)
 
     async def _attempt(self, ask: Ask) -> Reply:

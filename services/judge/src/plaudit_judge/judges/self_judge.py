@@ -5,20 +5,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from plaudit.errors import NotFound, PlauditError, QueueFull, Rejected, Unavailable
+from plaudit.errors import NotFound, QueueFull, Rejected, Unavailable
 from plaudit.schemas.judge import JudgeInfo
-from plaudit_judge.judges.base import Ask, Reply, SpecBase
+from plaudit_judge.judges.base import Ask, LimitedSpec, Reply
 from plaudit_judge.judges.chat import ChatEndpoint
+from plaudit_judge.judges.line import Line
 from plaudit_judge.judges.policy import PolicyWatch
-from plaudit_judge.judges.retrying import ask_until
 from plaudit_judge.judges.text_judge import TextJudge
+from plaudit_judge.limits.breaker import OtherServer
 
 _REST_S = 2.0
 """How long an engine that failed is passed over while another one is there."""
 _DISCOVERY_TIMEOUT_S = 2.0
 
 
-class SelfSpec(SpecBase):
+class SelfSpec(LimitedSpec):
     """It finds its model itself; its engines are `engine_urls`."""
 
     kind: Literal["self"] = "self"
@@ -35,20 +36,25 @@ class _Engine:
             self.model = await self.endpoint.first_model(_DISCOVERY_TIMEOUT_S)
         return self.model
 
-    def failed(self, error: PlauditError) -> None:
-        """A restarted engine may serve another model name. One that is only full keeps its turn."""
-        if not isinstance(error, QueueFull):
-            self.model = None
-            self.rests_until_s = time.monotonic() + _REST_S
+    def rest(self) -> None:
+        """It failed. A restarted engine may serve another model name."""
+        self.model = None
+        self.rests_until_s = time.monotonic() + _REST_S
 
 
 class SelfJudge(TextJudge):
     """Round-robin over the engines that did not just fail."""
 
     def __init__(
-        self, name: str, spec: SelfSpec, engine_urls: Sequence[str], policy: PolicyWatch
+        self,
+        name: str,
+        spec: SelfSpec,
+        engine_urls: Sequence[str],
+        policy: PolicyWatch,
+        line: Line | None = None,
     ) -> None:
         self.name = name
+        self._line = line or Line(name, spec)
         self._timeout_s = spec.timeout_s
         self.policy = policy
         self._engines = [
@@ -58,7 +64,7 @@ class SelfJudge(TextJudge):
         self._turn = 0
 
     async def ask(self, ask: Ask, timeout_s: float) -> Reply:
-        return await ask_until(self.name, timeout_s, lambda: self._attempt(ask))
+        return await self._line.ask(timeout_s, lambda: self._attempt(ask), ask.num_tokens())
 
     async def _attempt(self, ask: Ask) -> Reply:
         engine = self._next_engine()
@@ -69,12 +75,20 @@ class SelfJudge(TextJudge):
                 model, ask, self._timeout_s, cache_salt=policy.cache_salt
             )
         except NotFound as error:
-            engine.failed(error)
-            raise Unavailable(f"the engine no longer serves its model: {error.message}") from error
+            gone = Unavailable(f"the engine no longer serves its model: {error.message}")
+            raise self._failed(engine, gone) from error
+        except QueueFull:
+            raise  # it is only full, and keeps its turn
         except Unavailable as error:
-            engine.failed(error)
-            raise
+            raise self._failed(engine, error) from None
         return replace(reply, policy_version=policy.version)
+
+    def _failed(self, engine: _Engine, error: Unavailable) -> Unavailable:
+        """As long as another engine may answer, the judge itself is not away."""
+        engine.rest()
+        if any(other.rests_until_s <= time.monotonic() for other in self._engines):
+            return OtherServer(error.message, fix=error.fix)
+        return error
 
     def _next_engine(self) -> _Engine:
         self._turn += 1
