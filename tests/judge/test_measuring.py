@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from plaudit.client import ClientOptions, JudgeClient
 from plaudit.errors import Rejected
@@ -15,9 +16,13 @@ from plaudit.schemas.judge_statistics import (
     StatisticsRequest,
     StatisticsResponse,
 )
+from plaudit.service.redis import connect
 from plaudit.testing import running
 from plaudit_judge.app import make_app
+from plaudit_judge.ledger.batch import Batch, write
 from plaudit_judge.settings import JudgeSettings
+
+from .ledger.calls import call, settings
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +57,6 @@ def test_as_many_pairs_as_are_allowed_fit_into_a_request() -> None:
     ("body", "said"),
     [
         ({"pairs": []}, "at least 1"),
-        ({"pairs": [{"winner": "a"}] * 50_001}, "at most 50000"),
         ({"pairs": [{"winner": "c"}]}, "pairs"),
         ({"pairs": [{"winner": "a", "num_chars_a": -1}]}, "num_chars_a"),
     ],
@@ -62,8 +66,41 @@ async def test_wrong_pairs_are_422(client: JudgeClient, body: dict[str, Any], sa
         await client.post("/v1/statistics", Raw.model_validate(body), StatisticsResponse)
 
 
+def test_more_pairs_than_are_allowed_are_refused() -> None:
+    pairs = [JudgedPair(winner="a")] * (MAX_STATISTICS_PAIRS + 1)
+    with pytest.raises(ValidationError, match="at most 50000 items"):
+        StatisticsRequest(pairs=pairs)
+
+
 class Raw(Contract):
     pairs: list[dict[str, Any]]
+
+
+async def test_stored_verdicts_have_statistics(client: JudgeClient, own_redis: str) -> None:
+    """Of one run and one judge; which answer was called a is not stored."""
+    calls = [
+        call(answers=["1", "22"], winner="first", run_id="stats"),
+        call(answers=["22", "1"], winner="first", run_id="stats"),
+        call(answers=["1", "22"], winner="second", run_id="stats", judge="rule"),
+        call(answers=["5", "6"], winner=None, run_id="stats", lane="eval"),
+    ]
+    async with connect(own_redis) as redis:
+        await write(redis, settings(), Batch(calls=calls))
+    found = await client.stored_statistics("local", "stats")
+    assert (found.num_pairs, found.num_votes) == (2, 3)
+    assert found.flip_rate.value == found.first_position_rate.value == 1.0
+    assert (found.win_rate, found.length_controlled_win_rate) == (None, None)
+    assert (await client.stored_statistics("local", "stats", lane="train")).num_pairs == 1
+    assert (await client.stored_statistics("local")).num_pairs == 0
+
+
+async def test_more_stored_verdicts_than_a_page_has_are_all_read(
+    client: JudgeClient, own_redis: str
+) -> None:
+    calls = [call(answers=[f"{n}", "x"], run_id="many") for n in range(450)]
+    async with connect(own_redis) as redis:
+        await write(redis, settings(), Batch(calls=calls))
+    assert (await client.stored_statistics("local", "many")).num_pairs == 450
 
 
 async def test_given_verdicts_are_compared_without_a_worker(client: JudgeClient) -> None:

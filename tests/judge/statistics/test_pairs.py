@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from plaudit.schemas.judge import Winner
-from plaudit.schemas.judge_statistics import JudgedPair, StatisticsRequest, StatisticsResponse
+from plaudit.schemas.judge_statistics import JudgedPair, StatisticsResponse
 from plaudit_judge.statistics.pairs import measure_pairs
 
 
 def measure(*pairs: JudgedPair) -> StatisticsResponse:
-    return measure_pairs(StatisticsRequest(pairs=list(pairs)))
+    return measure_pairs(pairs, seed=0)
 
 
 def pair(winner: Winner | None, more: int | None = None, **fields: Any) -> JudgedPair:

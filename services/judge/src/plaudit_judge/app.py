@@ -13,7 +13,6 @@ from plaudit.errors import Unavailable
 from plaudit.queue import queue_metrics_text
 from plaudit.schemas.judge import JudgeList, RubricList
 from plaudit.schemas.judge_calibrate import CalibrateRequest
-from plaudit.schemas.judge_statistics import StatisticsRequest, StatisticsResponse
 from plaudit.service import (
     JobVerb,
     add_job_routes,
@@ -32,6 +31,7 @@ from plaudit_judge.jobs import VERBS, Verb
 from plaudit_judge.ledger.routes import add_ledger_routes
 from plaudit_judge.measuring import Measuring
 from plaudit_judge.settings import JudgeSettings
+from plaudit_judge.statistics.routes import add_statistics_routes
 
 _MARGIN_S = 5.0
 """The worker's own failure should arrive before the API gives up waiting."""
@@ -58,10 +58,10 @@ def make_app(settings: JudgeSettings) -> FastAPI:
         lists=("judges", "rubrics"),
         more_metrics=partial(queue_metrics_text, *desk.queues.values()),
     )
-    measuring = Measuring()
+    measuring = Measuring(redis)
     for verb in VERBS:
         _add_verb(app, desk, measuring, verb, settings.deadline_s + _MARGIN_S)
-    _add_statistics(app, measuring)
+    add_statistics_routes(app, measuring, redis)
     _add_lists(app, desk)
     add_ledger_routes(app, settings, redis)
     add_job_routes(app, {verb.name: _job_verb(desk, verb) for verb in VERBS})
@@ -96,17 +96,6 @@ def _add_verb(
             body, job_id_of(verb.name, request), wait_s, caller_of(request)
         )
         return Response(answered, media_type="application/json")
-
-
-def _add_statistics(app: FastAPI, measuring: Measuring) -> None:
-    @app.post(
-        "/v1/statistics",
-        summary="What verdicts say about their judge",
-        **json_docs(StatisticsRequest, StatisticsResponse),
-    )
-    async def statistics(request: Request) -> Response:
-        body = await read_model(request, StatisticsRequest)
-        return json_response(await measuring.statistics(body))
 
 
 def _add_lists(app: FastAPI, desk: Desk) -> None:

@@ -1,6 +1,6 @@
 """Calls to the judge service."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 from plaudit.client.jobs import JobClient
 from plaudit.client.sync import SyncFace, blocking
@@ -132,6 +132,19 @@ class JudgeClient(JobClient):
         """What verdicts say about the judge that gave them."""
         return await self.post("/v1/statistics", request, StatisticsResponse, timeout_s=timeout_s)
 
+    async def stored_statistics(
+        self,
+        judge: str,
+        run_id: str | None = None,
+        *,
+        lane: Lane | None = None,
+        verb: str | None = None,
+    ) -> StatisticsResponse:
+        """The same of what is stored of a run, or of the requests that had none."""
+        asked = {"judge": judge, "run_id": run_id, "lane": lane, "verb": verb}
+        params = {name: value for name, value in asked.items() if value is not None}
+        return await self.get("/v1/statistics", StatisticsResponse, params=params)
+
     async def judges(self) -> JudgeList:
         return await self.get("/v1/judges", JudgeList)
 
@@ -190,6 +203,7 @@ class SyncJudgeClient(SyncFace[JudgeClient]):
     reward = blocking(JudgeClient.reward)
     calibrate = blocking(JudgeClient.calibrate)
     statistics = blocking(JudgeClient.statistics)
+    stored_statistics = blocking(JudgeClient.stored_statistics)
     judges = blocking(JudgeClient.judges)
     rubrics = blocking(JudgeClient.rubrics)
     verdicts = blocking(JudgeClient.verdicts)

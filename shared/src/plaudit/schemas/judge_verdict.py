@@ -32,6 +32,7 @@ class StoredVerdict(Contract):
     """Of the role and the content of each message, each after its length in bytes as 8 bytes."""
     answers_sha256: list[str]
     """In the order in which the judge was shown them."""
+    answers_num_chars: list[int]
     reference_sha256: str | None
     seed: int | None
     messages: list[Message]

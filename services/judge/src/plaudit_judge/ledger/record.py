@@ -53,6 +53,7 @@ def _json(call: Call, spec: JudgeSpec, max_text_bytes: int) -> bytes:
             rubric=call.rubric if spec.reads_rubric else None,
             prompt_sha256=digest(*(part for m in call.prompt for part in (m.role, m.content))),
             answers_sha256=[_sha256(answer) for answer in call.answers],
+            answers_num_chars=[len(answer) for answer in call.answers],
             reference_sha256=_sha256(call.reference) if call.reference is not None else None,
             seed=call.seed,
             messages=sent,

@@ -1,6 +1,7 @@
 """`GET /v1/verdicts`, its export, and `GET /v1/costs`: to each caller what is its own."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request, Response
@@ -24,11 +25,14 @@ Name = Annotated[str | None, Query(max_length=64)]
 Max = Annotated[int, Query(ge=1, le=MAX_VERDICTS)]
 
 
+async def visible_callers(redis: Redis, request: Request) -> list[str]:
+    """Those whose data the request's own caller may see."""
+    caller = caller_of(request)
+    return await known_callers(redis) if caller is None else [caller]
+
+
 def add_ledger_routes(app: FastAPI, settings: JudgeSettings, redis: Redis) -> None:
-    async def visible(request: Request) -> list[str]:
-        """The callers whose data this one may see."""
-        caller = caller_of(request)
-        return await known_callers(redis) if caller is None else [caller]
+    visible = partial(visible_callers, redis)
 
     @app.get("/v1/verdicts", summary="Stored verdicts", **json_docs(None, VerdictPage))
     async def verdicts(

@@ -8,7 +8,6 @@ from plaudit.schemas.judge import Winner
 from plaudit.schemas.judge_statistics import (
     Estimate,
     JudgedPair,
-    StatisticsRequest,
     StatisticsResponse,
 )
 from plaudit_judge.pairwise import POINTS_OF_A
@@ -21,19 +20,19 @@ from plaudit_judge.statistics.votes import first_position_rate, flip_rate, unpar
 _Decided = Sequence[tuple[JudgedPair, Winner]]
 
 
-def measure_pairs(request: StatisticsRequest) -> StatisticsResponse:
-    votes = [pair.votes for pair in request.pairs]
-    decided = [(pair, pair.winner) for pair in request.pairs if pair.winner is not None]
+def measure_pairs(pairs: Sequence[JudgedPair], seed: int) -> StatisticsResponse:
+    votes = [pair.votes for pair in pairs]
+    decided = [(pair, pair.winner) for pair in pairs if pair.winner is not None]
     points, differences = _lengths(decided)
     return StatisticsResponse(
-        num_pairs=len(request.pairs),
+        num_pairs=len(pairs),
         num_votes=sum(map(len, votes)),
         unparsed_rate=unparsed_rate(votes),
         first_position_rate=first_position_rate(votes),
         flip_rate=flip_rate(votes),
         tie_rate=share([winner == "tie" for _, winner in decided]),
         win_rate=_win_rate(decided),
-        length_correlation=spearman(points, differences, request.seed),
+        length_correlation=spearman(points, differences, seed),
         length_controlled_win_rate=length_controlled_win_rate(points, differences),
         correctness_agreement=_correctness_agreement(decided),
     )
