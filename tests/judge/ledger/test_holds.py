@@ -1,20 +1,23 @@
 """What is admitted is held: however many ask at once, no budget is given out twice."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 import pytest
 from redis.asyncio import Redis
 
 from plaudit_judge.ledger.costs import NANO, SPENT
-from plaudit_judge.ledger.holds import HOLD_S, Budget, Hold, let_go, read_nano_usd, take
+from plaudit_judge.ledger.holds import Budget, Hold, let_go, read_nano_usd, take
 
 RUN = Budget("run_budget_usd", 1.0, "run")
 KEY = Budget("keys.acme.budget_usd", 1.5, "key")
 
 
-def hold(job_id: str, usd: float, budgets: Sequence[Budget] = (RUN,)) -> Hold:
-    return Hold(job_id, round(usd * NANO), budgets)
+def hold(
+    job_id: str, usd: float, budgets: Sequence[Budget] = (RUN,), ends_after_s: int = 100
+) -> Hold:
+    return Hold(job_id, round(usd * NANO), budgets, ends_after_s)
 
 
 async def is_taken(redis: Redis, *holds: Hold) -> list[bool]:
@@ -76,10 +79,16 @@ async def test_a_thousand_at_once_get_no_more_than_there_is(redis: Redis) -> Non
 async def test_a_hold_that_nobody_lets_go_ends(redis: Redis) -> None:
     await is_taken(redis, hold("lost", 0.8), hold("alive", 0.1))
     [holds] = await redis.keys("*holds*")
-    assert HOLD_S - 5 <= await redis.ttl(holds) <= HOLD_S
     await redis.zadd(holds, {hold("lost", 0.8).member: 1.0})
     assert await is_taken(redis, hold("next", 0.9)) == [True]
     assert await held_usd(redis) == 1.0
+
+
+async def test_holds_of_different_length_end_each_in_its_time(redis: Redis) -> None:
+    await is_taken(redis, hold("long", 0.4, ends_after_s=10_000), hold("short", 0.4))
+    [holds], [held] = await redis.keys("*holds*"), await redis.keys("*held*")
+    assert [await redis.ttl(key) > 9_000 for key in (holds, held)] == [True, True]
+    assert await redis.zscore(holds, hold("short", 0.4).member) < time.time() + 200
 
 
 async def test_large_sums_are_exact(redis: Redis) -> None:
@@ -88,4 +97,4 @@ async def test_large_sums_are_exact(redis: Redis) -> None:
     full = await take(redis, hold("1", 1.0, [large]))
     assert full is not None
     assert full.spent_nano_usd == 999_999 * NANO + 1
-    assert await is_taken(redis, Hold("2", NANO - 1, [large])) == [True]
+    assert await is_taken(redis, Hold("2", NANO - 1, [large], 100)) == [True]

@@ -93,7 +93,7 @@ async def test_the_costs_of_the_newest_runs_are_kept(redis: Redis) -> None:
 
 async def test_a_hold_ends_together_with_the_payment(redis: Redis) -> None:
     budget = Budget("run_budget_usd", 1.0, "plaudit:judge:ledger:run-costs::r")
-    hold = Hold("1", NANO, [budget])
+    hold = Hold("1", NANO, [budget], 100)
     assert await take(redis, hold) is None
     async with Ledger(settings(), redis) as ledger:
         ledger.record(Taken(call()))

@@ -210,3 +210,13 @@ class SyncJudgeClient(SyncFace[JudgeClient]):
     costs = blocking(JudgeClient.costs)
     submit_job = blocking(JudgeClient.submit_job)
     job = blocking(JudgeClient.job)
+
+    def export_verdicts(self, run_id: str | None = None) -> Iterator[StoredVerdict]:
+        """As JudgeClient.export_verdicts."""
+        after: str | None = None
+        while True:
+            page = self.verdicts(run_id, after=after, max_verdicts=MAX_VERDICTS)
+            yield from page.verdicts
+            if page.next is None:
+                return
+            after = page.next

@@ -20,6 +20,8 @@ from plaudit_judge.ledger.prices import Price
 from plaudit_judge.rubric import Rubric
 from plaudit_judge.settings import JudgeSettings
 
+_QUEUED_S = 3600
+"""What waits longer than this, besides the time it has for being judged, is held no more."""
 _COMPLETION_TOKENS = 1000
 """Where no rubric bounds them."""
 
@@ -42,7 +44,8 @@ class Budgets:
             for judge, model in paid_models(self._settings, request.judge)
         ]
         nano = nano_usd(estimate_usd(request, prices, self._completion_tokens(request)))
-        return Hold(job_id, nano, budgets) if nano else None
+        ends_after_s = _QUEUED_S + round(self._settings.deadline_of(request.judge))
+        return Hold(job_id, nano, budgets, ends_after_s) if nano else None
 
     async def take(self, hold: Hold) -> None:
         """The same hold twice is one. Raises BudgetExceeded."""

@@ -9,8 +9,6 @@ from redis.asyncio.client import Pipeline
 from plaudit_judge.ledger import keys
 from plaudit_judge.ledger.costs import SPENT, nano_usd
 
-HOLD_S = 3600
-"""A hold ends after this long, should nobody let it go."""
 _TAKE = """
 local time = tonumber(redis.call('TIME')[1])
 local member, amount, hold_s = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -34,8 +32,9 @@ for i = 1, #KEYS, 3 do
     if redis.call('ZADD', holds, time + hold_s, member) == 1 then
         redis.call('INCRBY', held, ARGV[2])
     end
-    redis.call('EXPIRE', holds, hold_s)
-    redis.call('EXPIRE', held, hold_s)
+    for _, key in ipairs({holds, held}) do
+        if redis.call('TTL', key) < hold_s then redis.call('EXPIRE', key, hold_s) end
+    end
 end
 return false
 """
@@ -64,6 +63,8 @@ class Hold:
     job_id: str
     nano_usd: int
     budgets: Sequence[Budget]
+    ends_after_s: int
+    """Should nobody let it go."""
 
     @property
     def member(self) -> str:
@@ -83,7 +84,9 @@ async def take(redis: Redis, hold: Hold) -> Full | None:
     """None: it is held, under all budgets."""
     names = [name for budget in hold.budgets for name in (budget.costs, *_names(budget))]
     bounds = [nano_usd(budget.usd) for budget in hold.budgets]
-    found = await redis.eval(_TAKE, len(names), *names, hold.member, hold.nano_usd, HOLD_S, *bounds)
+    found = await redis.eval(
+        _TAKE, len(names), *names, hold.member, hold.nano_usd, hold.ends_after_s, *bounds
+    )
     if found is None:
         return None
     index, spent, held = map(int, found)
