@@ -29,6 +29,7 @@ Answer = Callable[[bytes], bytes]
 FAST = ClientOptions(timeout_s=5, backoff_s=0.02, max_attempts=2)
 KEY = "the-key-of-mine"
 LIST = b'{"judges": []}'
+DATE = "Sun, 06 Nov 1994 08:49:3"
 
 
 def reply(status: int, body: bytes, kind: str = "application/json", more: str = "") -> bytes:
@@ -175,7 +176,27 @@ async def test_an_answer_beyond_the_bound_is_not_read(scripted: Scripted) -> Non
         (problem(418, retryable=True), Unavailable, None),
         (problem(418), Rejected, None),
         (problem(503, type="urn:other:thing", surprise=1), Unavailable, None),
-        (reply(503, b"", more="retry-after: Wed, 21 Oct 2026 07:28:00 GMT\r\n"), Unavailable, None),
+        (reply(529, b"Overloaded"), QueueFull, None),
+        (reply(429, b"", more="retry-after: 0.5\r\n"), QueueFull, 0.5),
+        (reply(429, b"", more="retry-after: 2\r\nretry-after-ms: 1250\r\n"), QueueFull, 1.25),
+        (
+            reply(503, b"", more=f"retry-after: {DATE}5 GMT\r\ndate: {DATE}2 GMT\r\n"),
+            Unavailable,
+            3,
+        ),
+        (
+            reply(503, b"", more=f"retry-after: {DATE}2 GMT\r\ndate: {DATE}5 GMT\r\n"),
+            Unavailable,
+            None,
+        ),
+        (reply(503, b"", more=f"retry-after: {DATE}5 GMT\r\n"), Unavailable, None),
+        (
+            reply(503, b"", more="retry-after: Wed, 21 Oct 99999 07:28:00 GMT\r\n"),
+            Unavailable,
+            None,
+        ),
+        (reply(503, b"", more="retry-after: \xb2\r\n"), Unavailable, None),
+        (reply(503, b"", more=f"retry-after: {'9' * 400}\r\n"), Unavailable, None),
     ],
 )
 async def test_answers_of_strangers_become_our_errors(

@@ -1,6 +1,9 @@
 """What a peer answered, as one of the errors of plaudit.errors."""
 
+import re
+import time
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 
 from pydantic import ValidationError
 
@@ -10,6 +13,7 @@ from plaudit.schemas.problem import PROBLEM_JSON, Problem, problem_type
 from plaudit.telemetry.redact import escape_control
 
 MAX_QUOTED_CHARS = 200
+NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 BY_TYPE: dict[str, type[PlauditError]] = {
     problem_type(kind.__name__): kind
     for kind in (
@@ -28,6 +32,7 @@ BY_STATUS: dict[int, type[PlauditError]] = {
     413: errors.BodyTooLarge,
     429: errors.QueueFull,
     504: errors.DeadlineExceeded,
+    529: errors.QueueFull,  # Anthropic's "overloaded"
 }
 
 
@@ -68,9 +73,25 @@ def make(
 
 
 def header_retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds only; the date form is not used between services."""
+    """In seconds or as a date; or `retry-after-ms`, as OpenAI and Anthropic send it."""
+    if NUMBER.fullmatch(ms := headers.get("retry-after-ms", "")):
+        return float(ms) / 1000.0
     value = headers.get("retry-after", "")
-    return float(value) if value.isascii() and value.isdecimal() else None
+    return float(value) if NUMBER.fullmatch(value) else _seconds_until(value, headers)
+
+
+def _seconds_until(date: str, headers: Mapping[str, str]) -> float | None:
+    """By the clock of the peer, where it tells the time. None: no date, or it is past."""
+    then_s = _epoch_s(date)
+    now_s = _epoch_s(headers.get("date", "")) or time.time()
+    return then_s - now_s if then_s is not None and then_s > now_s else None
+
+
+def _epoch_s(date: str) -> float | None:
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def quote(body: bytes) -> str:
