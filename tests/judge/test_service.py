@@ -337,8 +337,8 @@ async def test_metrics_show_the_queue_of_every_judge(service: Processes) -> None
     async with httpx.AsyncClient(base_url=service.url) as http:
         text = (await http.get("/metrics")).text
     for judge in ("self", *JUDGES):
-        assert f'plaudit_queue_lag{{lane="train",queue="judge-{judge}"}}' in text
-        assert f'plaudit_queue_dead_letters{{queue="judge-{judge}"}}' in text
+        assert f'plaudit_queue_lag{{lane="train",queue="judge-{judge}.train"}}' in text
+        assert f'plaudit_queue_dead_letters{{queue="judge-{judge}.train"}}' in text
 
 
 async def test_a_caller_in_a_hurry_hears_what_its_job_is_doing_before_it_gives_up(
