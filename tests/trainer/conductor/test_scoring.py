@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from plaudit.client import ClientOptions, JudgeClient, RewardClient
 from plaudit.config import ServiceSettings
+from plaudit.errors import BudgetExceeded
 from plaudit.mixing import Mixer
 from plaudit.schemas.common import Message
 from plaudit.schemas.judge import (
@@ -126,6 +127,29 @@ async def test_the_judge_is_asked_by_the_recipes_rules(group):
     fields = TournamentRules.model_fields
     assert {name: getattr(default, name) for name in fields} == TournamentRules().model_dump()
     assert changed.model_dump() == {**default.model_dump(), **rules, "reward_form": "rank"}
+
+
+async def test_a_judge_whose_budget_is_spent_leaves_its_reward_null_with_the_reason(group):
+    """At once: the judge says that no retry mends it."""
+    settings = ServiceSettings(port=free_port())
+    url = f"http://127.0.0.1:{settings.port}"
+    with running(judge_without_money(settings), settings):
+        async with RewardClient(url) as reward, JudgeClient(url) as judge:
+            scorer = Scorer([], JudgeRecipe(), PipelineRecipe(reward_timeout_s=30.0), reward, judge)
+            scored = await scorer.score(group, "x", "key")
+    assert [score.rewards for score in scored.scores] == [{"judge": None}] * 2
+    assert "run_budget_usd = 5" in scored.scores[0].errors["judge"]
+    assert scored.seconds["judge"] < 10.0
+
+
+def judge_without_money(settings: ServiceSettings) -> FastAPI:
+    app = create_app("judge", settings)
+
+    @app.post("/v1/tournament")
+    async def tournament(request: TournamentRequest) -> TournamentResponse:
+        raise BudgetExceeded("No money is left for this request: run_budget_usd = 5.")
+
+    return app
 
 
 def judges_all_alike(settings: ServiceSettings, asked: list[TournamentRequest]) -> FastAPI:
