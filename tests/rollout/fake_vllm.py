@@ -36,24 +36,25 @@ class FakeVllm:
 
     async def start(self) -> None:
         app = web.Application()
-        app.add_routes(
-            [
-                web.get("/health", self._health),
-                web.get("/weight_info", self._weight_info),
-                web.post("/update_weight_version", self._stamp),
-                web.post("/pause", self._pause),
-                web.post("/resume", self._resume),
-                web.post("/collective_rpc", self._reload),
-                web.post("/abort_requests", self._abort),
-                web.post("/tokenize", self._tokenize),
-                web.post("/v1/completions", self._completions),
-            ]
-        )
+        app.add_routes(self._routes())
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True)
         await site.start()
         self._port = site._server.sockets[0].getsockname()[1]
+
+    def _routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/health", self._health),
+            web.get("/weight_info", self._weight_info),
+            web.post("/update_weight_version", self._stamp),
+            web.post("/pause", self._pause),
+            web.post("/resume", self._resume),
+            web.post("/collective_rpc", self._reload),
+            web.post("/abort_requests", self._abort),
+            web.post("/tokenize", self._tokenize),
+            web.post("/v1/completions", self._completions),
+        ]
 
     async def stop(self) -> None:
         if self._runner is not None:
@@ -96,9 +97,12 @@ class FakeVllm:
             self.fail_reload = False
             self.value = 123.0
             return web.json_response({"error": {"message": "shapes differ"}}, status=500)
-        self.value = float((Path(path) / "model.safetensors").read_text())
+        self._load(Path(path))
         self.loaded.append(path)
         return web.json_response({"results": [None]})
+
+    def _load(self, path: Path) -> None:
+        self.value = float((path / "model.safetensors").read_text())
 
     async def _abort(self, request: web.Request) -> web.Response:
         self.aborts += 1

@@ -1,6 +1,7 @@
 """A local server that speaks POST /embeddings."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -36,16 +37,24 @@ def embedding_of(text: str) -> list[float]:
     return [float(len(text)), float(ord(text[0])), float(ord(text[-1])), 1.0]
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[EmbeddingsServer]:
-    found = EmbeddingsServer()
+@asynccontextmanager
+async def serving_embeddings(
+    server: EmbeddingsServer, routes: Sequence[web.RouteDef] = ()
+) -> AsyncIterator[None]:
     app = web.Application(client_max_size=2**26)
-    app.router.add_post("/v1/embeddings", found.handle)
+    app.add_routes([web.post("/v1/embeddings", server.handle), *routes])
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     host, port = runner.addresses[0][:2]
-    found.url = f"http://{host}:{port}/v1"
-    yield found
+    server.url = f"http://{host}:{port}/v1"
+    yield
     await runner.cleanup()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[EmbeddingsServer]:
+    found = EmbeddingsServer()
+    async with serving_embeddings(found):
+        yield found

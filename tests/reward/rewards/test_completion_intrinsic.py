@@ -7,6 +7,8 @@ import pytest
 
 from plaudit.schemas.common import Message
 from plaudit.schemas.reward import Answer, RewardGroup
+from plaudit_reward.embedding.embedders import Embedders
+from plaudit_reward.embedding.spec import PolicySpec
 
 
 def asked(group_id: str, *texts: str, prompt: str = "2 + 2?") -> RewardGroup:
@@ -86,3 +88,12 @@ async def test_unknown_accuracy_and_embedders_are_null(score: Any, group: Any) -
     assert await score("completion_intrinsic", group("4")) == ["reference.answer is missing"]
     [value] = await score("completion_intrinsic", asked("1", ADD), embedder="nobody")
     assert "there are hashed" in value
+
+
+async def test_an_archive_wants_an_embedder_whose_weights_stay(
+    score: Any, others: dict[type, object]
+) -> None:
+    spec = PolicySpec(kind="policy", base_url="http://127.0.0.1:1/v1", follow=True)
+    others[Embedders] = Embedders({"hidden": spec}, 0)
+    [value] = await score("completion_intrinsic", asked("1", ADD), embedder="hidden")
+    assert "its weights follow the policy (follow = true)" in value

@@ -71,7 +71,7 @@ async def test_an_unknown_embedder_is_null_with_those_there_are(score: Any, grou
 
 
 class Broken:
-    async def embed(self, name: str, texts: list[str]) -> Any:
+    async def embed(self, name: str, texts: list[str], *, fixed: bool) -> Any:
         raise Unavailable("the endpoint is away")
 
 

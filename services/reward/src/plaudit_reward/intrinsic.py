@@ -30,12 +30,12 @@ class IntrinsicParams(Contract):
 
 
 async def embedded(
-    answers: Sequence[Answer], params: IntrinsicParams, context: Context
+    answers: Sequence[Answer], params: IntrinsicParams, context: Context, *, fixed: bool = False
 ) -> list[Embedding | None] | Missing:
-    """Embeddings of length 1; None where there is nothing to embed."""
+    """Embeddings of length 1; None where there is nothing to embed. `fixed`: they are kept."""
     texts = [one.text if params.span == "text" else reasoning_part(one.text) for one in answers]
     try:
-        return await context.use(Embedders).embed(params.embedder, texts)
+        return await context.use(Embedders).embed(params.embedder, texts, fixed=fixed)
     except PlauditError as error:
         return missing(error)
 

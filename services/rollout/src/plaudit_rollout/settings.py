@@ -37,6 +37,9 @@ class RolloutSettings(ServiceSettings):
     tensor_parallel_size: int = Field(default=1, ge=1)
     enforce_eager: bool | None = None
     """No compilation and no CUDA graphs; when unset, only without a GPU."""
+    pooling: bool = False
+    """The engine makes embeddings instead of completions, the means of the last hidden states; the
+    worker beside it only keeps it at the newest version."""
     engine_seed: int | None = None
     """Seed of the engine; when unset, a new one at each start, so that replicas differ."""
     engine_arguments: list[str] = Field(default=[], max_length=256)

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
 
 from plaudit.errors import Unavailable
@@ -42,12 +42,27 @@ async def work(settings: RolloutSettings, stop: asyncio.Event) -> None:
         stack.push_async_callback(queue.aclose)
         weights = Weights()
         follower = Follower(settings, engine, PolicyBoard(redis, settings.replica_ttl_s), weights)
+        if settings.pooling:
+            await _until(stop, follower.run())
+            return
         generator = Generator(settings, engine, weights, follower, Board(redis, settings))
         helpers = [
             asyncio.create_task(follower.run()),
             asyncio.create_task(return_dead_forever(queue, generator)),
         ]
         await _generate_beside(settings, queue, generator.handle, weights, stop, helpers)
+
+
+async def _until(stop: asyncio.Event, following: Coroutine[None, None, None]) -> None:
+    """Follows until `stop`; raises what ends the following before."""
+    task = asyncio.create_task(following)
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await end({task, stopping}, again_s=CLEAN_UP_S)
+    if not task.cancelled():
+        task.result()
 
 
 async def _generate_beside(

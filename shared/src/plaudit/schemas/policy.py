@@ -8,6 +8,9 @@ from plaudit.schemas.common import Contract
 
 MANIFEST_NAME = "manifest.json"
 """Written last: a version directory without it is half-written."""
+SERVING_STAMP = "serving:"
+"""Begins the stamp (`weight_version` of vLLM's GET /weight_info) of an engine that pools while it
+holds a proven version; the rest is of this one load."""
 
 
 class PolicyFile(Contract):

@@ -10,7 +10,7 @@ from typing import Self
 from plaudit.errors import ConfigError, PlauditError, Unavailable
 from plaudit_reward.embedding.embedder import Embedder, Embedding, directions
 from plaudit_reward.embedding.make import make_embedder
-from plaudit_reward.embedding.spec import EmbedderSpec
+from plaudit_reward.embedding.spec import EmbedderSpec, PolicySpec
 from plaudit_reward.metrics import EMBEDDING_SECONDS, EMBEDDINGS
 
 _ENTRY_BYTES = 300
@@ -35,21 +35,36 @@ class Embedders:
             for embedder in self._made.values():
                 stack.push_async_callback(embedder.aclose)
 
-    async def embed(self, name: str, texts: Sequence[str]) -> list[Embedding | None]:
+    async def embed(
+        self, name: str, texts: Sequence[str], *, fixed: bool = False
+    ) -> list[Embedding | None]:
         """Embeddings of length 1, one for each text; None for a blank text, which has no direction.
 
-        Raises ConfigError for a name that is not configured, and what the embedder raises.
+        `fixed`: they are kept, to be compared with those of later calls.
+
+        Raises ConfigError for a name that is not configured, or that follows the policy and is to
+        be fixed; and what the embedder raises.
         """
         embedder = self._get(name)
+        follows = _follows(self._specs[name])
+        if fixed and follows:
+            raise ConfigError(
+                f"embedder = {name!r}: its weights follow the policy (follow = true), and "
+                "embeddings that are kept must all be of the same weights.",
+                fix="use an embedder with follow = false",
+            )
         clean = [text.encode(errors="replace").decode().strip() for text in texts]
         keys = {text: _key(name, text) for text in clean if text}
-        found = {text: self._cache[key] for text, key in keys.items() if key in self._cache}
+        # What is cached is of other weights by now.
+        known = {} if follows else self._cache
+        found = {text: known[key] for text, key in keys.items() if key in known}
         EMBEDDINGS.labels(name, "cached").inc(len(found))
         missing = [text for text in keys if text not in found]
         if missing:
             found |= zip(missing, await _embed(name, embedder, missing), strict=True)
-        for text, key in keys.items():
-            self._remember(key, found[text])
+        if not follows:
+            for text, key in keys.items():
+                self._remember(key, found[text])
         return [found.get(text) for text in clean]
 
     def _get(self, name: str) -> Embedder:
@@ -85,6 +100,10 @@ async def _embed(name: str, embedder: Embedder, texts: Sequence[str]) -> list[Em
     EMBEDDINGS.labels(name, "computed").inc(len(texts))
     EMBEDDING_SECONDS.labels(name).observe(time.perf_counter() - started_s)
     return embeddings
+
+
+def _follows(spec: EmbedderSpec) -> bool:
+    return isinstance(spec, PolicySpec) and spec.follow
 
 
 def _key(name: str, text: str) -> bytes:

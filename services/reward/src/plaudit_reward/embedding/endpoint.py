@@ -1,7 +1,8 @@
 """OpenAI's POST /embeddings, and vLLM's, which pools the policy's hidden states."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
@@ -49,17 +50,21 @@ class EmbeddingsAnswer(_Answer):
     data: list[Row]
 
 
+class WeightInfo(_Answer):
+    weight_version: str
+
+
 class Endpoint(HttpClient):
     service = "embeddings endpoint"
 
     async def embeddings(self, request: EmbeddingsRequest) -> EmbeddingsAnswer:
-        try:
+        with _advice():
             return await self.post("/embeddings", request, EmbeddingsAnswer)
-        except Unavailable as error:
-            # What the base client advises is right for Plaudit's own services only.
-            if error.fix is not None:
-                error.fix = "start it, or correct its base_url in [reward.embedders]"
-            raise
+
+    async def stamp(self) -> str:
+        """vLLM's own: what was last said to it of its weights."""
+        with _advice():
+            return (await self.get("/weight_info", WeightInfo)).weight_version
 
 
 class EndpointEmbedder:
@@ -115,6 +120,17 @@ class EndpointEmbedder:
                 f"not {self._dimensions}.",
                 fix="correct `dimensions`, or restart the workers if it has another model now",
             )
+
+
+@contextmanager
+def _advice() -> Iterator[None]:
+    """What the base client advises is right for Plaudit's own services only."""
+    try:
+        yield
+    except Unavailable as error:
+        if error.fix is not None:
+            error.fix = "start it, or correct its base_url in [reward.embedders]"
+        raise
 
 
 def _cut(text: str, max_bytes: int) -> str:

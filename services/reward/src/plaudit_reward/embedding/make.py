@@ -4,6 +4,7 @@ from typing import assert_never
 
 from plaudit_reward.embedding.embedder import Embedder
 from plaudit_reward.embedding.endpoint import openai_embedder, policy_embedder
+from plaudit_reward.embedding.following import FollowingEmbedder
 from plaudit_reward.embedding.hashed import HashedEmbedder
 from plaudit_reward.embedding.sentence import SentenceEmbedder
 from plaudit_reward.embedding.spec import (
@@ -23,7 +24,7 @@ def make_embedder(spec: EmbedderSpec) -> Embedder:
         case OpenAISpec():
             return openai_embedder(spec)
         case PolicySpec():
-            return policy_embedder(spec)
+            return FollowingEmbedder(spec) if spec.follow else policy_embedder(spec)
         case SentenceSpec():
             return SentenceEmbedder(spec)
         case _:

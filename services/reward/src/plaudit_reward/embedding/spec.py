@@ -51,6 +51,9 @@ class PolicySpec(EndpointSpec):
     kind: Literal["policy"]
     model: str = "policy"
     """The --served-model-name of that vLLM."""
+    follow: bool = False
+    """The vLLM goes with the policy (a rollout worker loads every version): all texts of a group
+    are embedded by one version, groups by different ones."""
 
 
 class SentenceSpec(Contract):

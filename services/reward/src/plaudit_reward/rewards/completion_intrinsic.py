@@ -59,11 +59,12 @@ async def completion_intrinsic(
 
     Right means that `accuracy` gives 1.0. The right ones join the archive after all of the group
     are scored, once each. Only `base` while the archive is empty, and where there is no reasoning.
-    Null: where `accuracy` is, and for all right ones when the embedder or the archive fails.
+    Null: where `accuracy` is, and for all right ones when the embedder or the archive fails, or
+    the embedder follows the policy.
     """
     verdicts = await context.score(accuracy)
     right = right_ones(group, verdicts)
-    embeddings = await embedded(list(right.values()), params, context)
+    embeddings = await embedded(list(right.values()), params, context, fixed=True)
     if isinstance(embeddings, Missing):
         return filled(verdicts, dict.fromkeys(right, embeddings))
     pairs = zip(right, embeddings, strict=True)

@@ -3,7 +3,7 @@
 from typing import Any, Literal, TypeVar
 
 import aiohttp
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from plaudit.errors import Rejected, Unavailable
 from plaudit.schemas.common import FinishReason, Message
@@ -70,6 +70,15 @@ class _Probed(_Answer):
 
 class _ProbedAll(_Answer):
     choices: list[_Probed]
+
+
+class _Embedding(_Answer):
+    index: int
+    embedding: list[FiniteFloat]
+
+
+class _Embeddings(_Answer):
+    data: list[_Embedding]
 
 
 class _WeightInfo(_Answer):
@@ -143,6 +152,15 @@ class EngineClient:
             _of_tokens(choice.prompt_logprobs[1:], token_ids[1:])
             for choice, token_ids in zip(choices, sequences, strict=True)
         ]
+
+    async def mean_hidden_states(self, sequences: list[list[int]]) -> list[list[float]]:
+        """For each sequence, the mean of its last hidden states; of an engine that pools."""
+        body = {"input": sequences, "encoding_format": "float", "use_activation": False}
+        raw = await self._post("/v1/embeddings", body, self._load_timeout_s)
+        rows = sorted(_parse(_Embeddings, raw).data, key=lambda row: row.index)
+        if len(rows) != len(sequences) or len({len(row.embedding) for row in rows}) > 1:
+            raise EngineFailed(f"vLLM embedded {len(rows)} sequences, not {len(sequences)}.")
+        return [row.embedding for row in rows]
 
     async def pause(self, *, clear_cache: bool) -> None:
         """Requests in flight freeze, new ones wait.

@@ -10,6 +10,10 @@ from importlib.metadata import PackageNotFoundError, version
 from plaudit.errors import ConfigError
 from plaudit_rollout.settings import RolloutSettings
 
+_POOLING_ARGUMENTS = (
+    "--runner", "pooling", "--convert", "embed", "--pooler-config", '{"pooling_type": "MEAN"}',
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -53,6 +57,7 @@ def make_command(settings: RolloutSettings, model: str) -> Command:
         "--disable-uvicorn-access-log",
         *(["--enforce-eager"] if eager else []),
         *([] if is_cpu else _gpu_arguments(settings)),
+        *(_POOLING_ARGUMENTS if settings.pooling else []),
         *settings.engine_arguments,
     ]  # fmt: skip
     environment = _inherited() | _environment(settings)

@@ -29,7 +29,7 @@ def untied(model: str, cache: Path) -> str:
         _refuse_missing_path(model)
         return model
     config = _config(source)
-    weight_map = _weight_map(source)
+    weight_map = weight_map_of(source)
     if not config.get("tie_word_embeddings") or HEAD in weight_map or not weight_map:
         return model
     if EMBEDDING not in weight_map:
@@ -65,7 +65,7 @@ def _config(source: Path) -> dict[str, Any]:
     return config
 
 
-def _weight_map(source: Path) -> dict[str, str]:
+def weight_map_of(source: Path) -> dict[str, str]:
     """Weight -> file; empty when the weights are not in safetensors."""
     index = source / _INDEX
     if index.is_file():
@@ -73,7 +73,7 @@ def _weight_map(source: Path) -> dict[str, str]:
         return found
     if not (source / _WEIGHTS).is_file():
         return {}
-    header, _ = _header(source / _WEIGHTS)
+    header, _ = read_header(source / _WEIGHTS)
     return dict.fromkeys(header.keys() - {"__metadata__"}, _WEIGHTS)
 
 
@@ -110,7 +110,7 @@ def _fill(source: Path, weight_map: dict[str, str], draft: Path) -> None:
 
 # why: the format by hand, because the library reads bfloat16 only with torch, whose import
 # would add seconds to every start. https://huggingface.co/docs/safetensors#format
-def _header(path: Path) -> tuple[dict[str, Any], int]:
+def read_header(path: Path) -> tuple[dict[str, Any], int]:
     """The header of a safetensors file, and where its data begins."""
     with path.open("rb") as file:
         num_bytes = int.from_bytes(file.read(8), "little")
@@ -119,7 +119,7 @@ def _header(path: Path) -> tuple[dict[str, Any], int]:
 
 
 def _copy_embedding(source: Path, target: Path) -> None:
-    header, start = _header(source)
+    header, start = read_header(source)
     tensor = header[EMBEDDING]
     begin, end = tensor["data_offsets"]
     described = {

@@ -15,8 +15,9 @@ from plaudit.telemetry import get_logger
 from plaudit_rollout.engine.client import EngineClient, EngineFailed, EngineLost
 from plaudit_rollout.metrics import ENGINE_UP, LOADS, POLICY_VERSION, REFUSALS
 from plaudit_rollout.policy.board import PolicyBoard
-from plaudit_rollout.policy.loader import Loader, Refused, Version
+from plaudit_rollout.policy.loader import Refused, Version
 from plaudit_rollout.policy.manifest import verify
+from plaudit_rollout.policy.pooling import make_loader
 from plaudit_rollout.policy.presence import Presence, ReplicaState
 from plaudit_rollout.policy.weights import Epoch, Weights
 from plaudit_rollout.settings import RolloutSettings
@@ -42,13 +43,13 @@ class Follower:
         self._engine = engine
         self._board = board
         self._weights = weights
-        self._loader = Loader(engine, weights, recompute_in_flight=settings.recompute_in_flight)
+        self._loader = make_loader(settings, engine, weights)
         self._serving: Version | None = None
         self._refused: dict[PolicyAnnouncement, str] = {}
         """The last two, with the reason; they are not tried again."""
         self._announced: PolicyAnnouncement | None = None
         self._logged_at = float("-inf")
-        self._presence = Presence(settings.replica_name, board)
+        self._presence = Presence(settings.replica_name, board, listed=not settings.pooling)
 
     async def run(self) -> None:
         """For ever; leaves the list of replicas when it is cancelled.
@@ -66,8 +67,7 @@ class Follower:
                 await self._rest()
         finally:
             await end(helpers, again_s=CLEAN_UP_S)
-            with suppress(Unavailable):
-                await self._board.leave(self._settings.replica_name)
+            await self._presence.leave()
 
     async def _rest(self) -> None:
         with suppress(TimeoutError):
@@ -151,7 +151,8 @@ class Follower:
         self._presence.count_load(self._loader.pause_s)
         log.info("version_serves", version=announced.version, pause_s=self._loader.pause_s)
         await self._tell()
-        await self._board.set_proven(announced)
+        if not self._settings.pooling:
+            await self._board.set_proven(announced)
 
     def _leave_other_run(self, announced: PolicyAnnouncement) -> None:
         """A version number means nothing outside of its run."""

@@ -1,6 +1,7 @@
 """Putting a version into the engine: pause, load, resume, prove; and back when it is refused."""
 
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from plaudit.errors import PlauditError, Rejected
@@ -8,7 +9,7 @@ from plaudit.schemas.policy import PolicyAnnouncement, PolicyManifest
 from plaudit.telemetry import get_logger
 from plaudit_rollout.engine.client import EngineClient, EngineFailed
 from plaudit_rollout.metrics import PAUSED_SECONDS
-from plaudit_rollout.policy.probe import ProbeFailed, check_probe
+from plaudit_rollout.policy.probe import ProbeFailed
 from plaudit_rollout.policy.weights import Epoch, Weights
 
 log = get_logger(__name__)
@@ -20,6 +21,10 @@ class Version:
 
     announcement: PolicyAnnouncement
     manifest: PolicyManifest
+
+
+Prove = Callable[[Version], Awaitable[float]]
+"""Raises ProbeFailed unless the engine holds the weights of the version."""
 
 
 class Refused(PlauditError):
@@ -34,9 +39,10 @@ class Loader:
     """All calls raise EngineLost when the engine goes away meanwhile."""
 
     def __init__(
-        self, engine: EngineClient, weights: Weights, *, recompute_in_flight: bool
+        self, engine: EngineClient, weights: Weights, prove: Prove, *, recompute_in_flight: bool
     ) -> None:
         self._engine = engine
+        self._prove = prove
         self._recompute_in_flight = recompute_in_flight
         self._weights = weights
         self.pause_s: float | None = None
@@ -50,7 +56,7 @@ class Loader:
         self._weights.hold()
         try:
             await self._swap(version)
-            await check_probe(self._engine, version.manifest.probe)
+            await self._prove(version)
         except ProbeFailed as error:
             await self._go_back(previous)
             raise Refused("probe", str(error)) from error
@@ -85,7 +91,7 @@ class Loader:
     async def _restore(self, previous: Version) -> bool:
         try:
             await self._swap(previous)
-            await check_probe(self._engine, previous.manifest.probe)
+            await self._prove(previous)
         except (ProbeFailed, EngineFailed, Rejected) as error:
             log.error("previous_version_lost", reason=str(error))
             return False

@@ -15,10 +15,14 @@ _REPORT_S = 1.0
 
 
 class Presence:
-    """Says it at once when it changes, and again every second. Redis may be away."""
+    """Says it at once when it changes, and again every second. Redis may be away.
 
-    def __init__(self, replica_id: str, board: PolicyBoard) -> None:
+    `listed`: false of an engine that pools. Who reads the list asks who generates.
+    """
+
+    def __init__(self, replica_id: str, board: PolicyBoard, *, listed: bool = True) -> None:
         self._board = board
+        self._listed = listed
         self._run_id: str | None = None
         self.replica = PolicyReplica(
             replica_id=replica_id, version=None, state="starting", updated_at=time.time()
@@ -42,7 +46,14 @@ class Presence:
             await self._report()
             await asyncio.sleep(_REPORT_S)
 
+    async def leave(self) -> None:
+        if self._listed:
+            with suppress(Unavailable):
+                await self._board.leave(self.replica.replica_id)
+
     async def _report(self) -> None:
+        if not self._listed:
+            return
         self.replica = self.replica.model_copy(update={"updated_at": time.time()})
         with suppress(Unavailable):
             await self._board.report(ReplicaReport(run_id=self._run_id, replica=self.replica))
