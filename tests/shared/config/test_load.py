@@ -172,6 +172,25 @@ def test_keys_come_from_a_file_beside_those_of_the_environment(
     assert keys == ["variable-key", "file-key-1", "file-key-2"]
 
 
+def test_the_key_for_peers_comes_from_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    write("file-key-1\n", "key")
+    monkeypatch.setenv("PLAUDIT_API_KEY_FILE", "key")
+    assert load().api_key.get_secret_value() == "file-key-1"
+    monkeypatch.setenv("PLAUDIT_API_KEY", "variable-key")
+    assert load().api_key.get_secret_value() == "variable-key"
+
+
+@pytest.mark.parametrize(("content", "said"), [(None, "cannot be read"), ("\n", "empty")])
+def test_a_file_without_the_key_for_peers_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, content: str | None, said: str
+) -> None:
+    if content is not None:
+        write(content, "key")
+    monkeypatch.setenv("PLAUDIT_API_KEY_FILE", "key")
+    assert "api_key_file: " in error_text()
+    assert said in error_text()
+
+
 @pytest.mark.parametrize(
     ("content", "said"), [(None, "cannot be read"), ("# none\n", "holds no key")]
 )

@@ -9,7 +9,7 @@ import pytest
 from plaudit.errors import ConfigError
 from plaudit.local.environment import Environment
 from plaudit.local.learner import learner_command, learner_env
-from plaudit.local.preflight import local_services, needed_services
+from plaudit.local.preflight import local_services, needed_services, services_elsewhere
 from plaudit.local.services import Model, Topology, training_specs, with_needs
 from plaudit.local.training import topology
 from plaudit.reward_pools import CODE_REWARDS, MODEL_REWARDS
@@ -139,6 +139,24 @@ def test_a_recipe_needs_just_the_services_that_its_groups_pass(installed: Path) 
     assert needed_services(code) == ("rollout", "reward", "sandbox", "judge")
     elsewhere = environment(installed, PLAUDIT_JUDGE_URL="http://judge:8103")
     assert local_services(code, elsewhere) == ("rollout", "reward", "sandbox")
+
+
+def test_a_sandbox_that_only_the_reward_service_can_reach_is_not_asked_for(
+    installed: Path,
+) -> None:
+    code = Recipe(name="a", rewards=[RewardRecipe(name="code")])
+    here = environment(installed)
+    assert services_elsewhere(code, here, ()) == ("rollout", "reward", "sandbox")
+    there = environment(installed, PLAUDIT_REWARD_URL="http://reward:8102")
+    assert services_elsewhere(code, there, ()) == ("rollout", "reward")
+
+
+def test_the_key_for_all_services_may_lie_in_a_file(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("from-a-file\n")
+    path = str(tmp_path / "key")
+    assert environment(installed, PLAUDIT_API_KEY_FILE=path).api_key == "from-a-file"
+    both = environment(installed, PLAUDIT_API_KEY_FILE=path, PLAUDIT_API_KEY="from-a-variable")
+    assert both.api_key == "from-a-variable"
 
 
 def test_the_trainer_finds_the_services_and_the_redis_that_were_started(installed: Path) -> None:

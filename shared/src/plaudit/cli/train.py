@@ -29,8 +29,8 @@ from plaudit.local.preflight import (
     check_reachable,
     check_reward_names,
     local_services,
-    needed_services,
     require_reachable,
+    services_elsewhere,
 )
 from plaudit.local.recipes import needs_seed, read_recipe, resolve_seed
 from plaudit.local.redis import DIRECTORY, running_redis
@@ -199,7 +199,7 @@ async def dry_run_recipe(name: str, overrides: list[str], options: TrainOptions)
         checks.append(await ask_reward_names(recipe, environment, interrupts))
     else:
         checks.append(await check_reward_names(recipe, environment))
-    elsewhere = tuple(s for s in needed_services(recipe) if s not in here)
+    elsewhere = services_elsewhere(recipe, environment, here)
     redis_url = environment.redis_url if options.up else running_redis(environment)
     checks += await check_reachable(environment, elsewhere, redis_url)
     checks += [Check(f"service {s}", True, "will be started") for s in here]
@@ -232,7 +232,7 @@ async def _require_services(
 ) -> str | None:
     """The Redis to use, unless the run starts its own. Raises ConfigError when one is missing."""
     here = local_services(recipe, environment) if options.up else ()
-    elsewhere = tuple(s for s in needed_services(recipe) if s not in here)
+    elsewhere = services_elsewhere(recipe, environment, here)
     redis_url = environment.redis_url
     if redis_url is None and not options.up:
         redis_url = running_redis(environment)

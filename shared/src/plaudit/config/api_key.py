@@ -30,16 +30,20 @@ class WithApiKey(Contract):
             value = os.environ.get(self.api_key_env, "").strip()
             return _key(value, f"the environment variable {self.api_key_env}")
         if self.api_key_file is not None:
-            try:
-                value = self.api_key_file.read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
-                raise ConfigError(
-                    f"api_key_file = {str(self.api_key_file)!r} cannot be read: "
-                    f"{type(error).__name__}.",
-                    fix="name a readable file that holds just the key",
-                ) from error
-            return _key(value, f"the file {self.api_key_file}")
+            return key_in(self.api_key_file)
         return None
+
+
+def key_in(path: Path) -> SecretStr:
+    """What a file holds. Raises ConfigError when that is no key."""
+    try:
+        value = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"api_key_file = {str(path)!r} cannot be read: {type(error).__name__}.",
+            fix="name a readable file that holds just the key",
+        ) from error
+    return _key(value, f"the file {path}")
 
 
 def _key(value: str, where: str) -> SecretStr:

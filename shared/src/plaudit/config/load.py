@@ -8,13 +8,16 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource, SettingsError
 
+from plaudit.config.api_key import key_in
 from plaudit.config.names import describe_errors, nearest, unknown_name
 from plaudit.config.settings import ServiceSettings
 from plaudit.errors import ConfigError
 
 SERVICES = ("rollout", "reward", "judge", "sandbox", "trainer")
 PEER_KEYS = tuple(f"{service}_url" for service in SERVICES)
-SHARED_KEYS = ("redis_url", "api_key", "api_keys", "api_keys_file", "log_level", "log_format")
+SHARED_KEYS = (
+    "redis_url", "api_key", "api_key_file", "api_keys", "api_keys_file", "log_level", "log_format",
+)  # fmt: skip
 """Keys that PLAUDIT_<KEY> or `[shared]` sets for all services at once."""
 OTHER_VARIABLES = (
     "PLAUDIT_CONFIG",
@@ -30,7 +33,7 @@ S = TypeVar("S", bound=ServiceSettings)
 
 
 def load_settings(settings_class: type[S], service: str) -> S:
-    """Settings of one service, with every key of `api_keys_file` read in.
+    """Settings of one service, with the keys of `api_key_file` and `api_keys_file` read in.
 
     Raises:
         ConfigError: names every wrong or unknown setting, its value, and what is allowed.
@@ -48,6 +51,7 @@ def load_settings(settings_class: type[S], service: str) -> S:
         values.update(found)
         origin.update(dict.fromkeys(found, source))
     add_key_file(values, problems)
+    add_own_key(values, problems)
     settings = build(settings_class, service, values, origin, problems)
     if problems or settings is None:
         raise ConfigError(as_text(f"The settings of {service} are wrong", problems))
@@ -159,6 +163,17 @@ def add_key_file(values: dict[str, Any], problems: list[str]) -> None:
     except ValueError:
         return  # why: validation tells it, together with everything else.
     values["api_keys"] = [*own, *keys] if isinstance(own, list) else own
+
+
+def add_own_key(values: dict[str, Any], problems: list[str]) -> None:
+    """Sets `api_key` to what `api_key_file` holds, unless it is set itself."""
+    path = values.get("api_key_file")
+    if not path or values.get("api_key"):
+        return
+    try:
+        values["api_key"] = key_in(Path(str(path)))
+    except ConfigError as error:
+        problems.append(f"api_key_file: {error}")
 
 
 def build(

@@ -42,6 +42,8 @@ class ServiceSettings(BaseSettings):
     """Keys by name, each with scopes and limits of its own; those in `api_keys` have none."""
     api_key: SecretStr | None = None
     """Key that this service sends to its peers. For all services: PLAUDIT_API_KEY."""
+    api_key_file: str | None = None
+    """File that holds just that key, read when `api_key` is not set."""
     allow_unauthenticated: bool = False
     """Bind a non-loopback host without any key. Only on a network that you trust."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

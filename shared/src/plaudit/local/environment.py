@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from plaudit.config.api_key import key_in
 from plaudit.config.load import read_config_file
 from plaudit.errors import ConfigError
 
@@ -50,11 +51,15 @@ class Environment:
 
     @property
     def api_key(self) -> str | None:
-        """What services are called with: the trainer's own key, else the one for all."""
+        """What services are called with: the trainer's own key, else the one for all, else what
+        PLAUDIT_API_KEY_FILE holds. Raises ConfigError when that file holds no key."""
         own = self.document.get("trainer", {})
         default = own.get("api_key") if isinstance(own, dict) else None
         key = self.variables.get("PLAUDIT_TRAINER_API_KEY") or self.variables.get("PLAUDIT_API_KEY")
-        return key or default or self._shared("api_key")
+        if found := key or default or self._shared("api_key"):
+            return found
+        path = self._shared("api_key_file")
+        return key_in(Path(path)).get_secret_value() if path else None
 
     def port(self, service: str) -> int:
         """Raises ConfigError when the setting is not a number."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,19 @@ def local_services(recipe: Recipe, environment: Environment) -> tuple[str, ...]:
     """Those of them that are started here: the user may run others elsewhere."""
     needed = needed_services(recipe)
     return tuple(service for service in needed if not environment.external_url(service))
+
+
+def services_elsewhere(
+    recipe: Recipe, environment: Environment, here: Collection[str]
+) -> tuple[str, ...]:
+    """Those that must run already. Where the reward service is named and no sandbox is, that is
+    for the reward service to reach, and maybe for nobody else."""
+    hidden = environment.external_url("reward") and not environment.external_url("sandbox")
+    return tuple(
+        service
+        for service in needed_services(recipe)
+        if service not in here and not (hidden and service == "sandbox")
+    )
 
 
 def check_reward_models(recipe: Recipe, environment: Environment) -> None:
