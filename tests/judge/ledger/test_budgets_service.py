@@ -8,12 +8,12 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
-from plaudit.errors import BudgetExceeded, Rejected
+from plaudit.errors import BudgetExceeded, QueueFull, Rejected
 from plaudit.schemas.judge import TournamentRequest
 from plaudit_judge.ledger import keys
 from plaudit_judge.ledger.costs import NANO, SPENT
 
-from ..conftest import ChatServer, completion
+from ..conftest import ChatServer, completion, error
 from .service import CALL_USD, PROMPT, named, pair, serving, spent
 
 ESTIMATE_USD = 2 * (1002 * 0.01 + 12 * 0.05)
@@ -78,6 +78,26 @@ async def test_many_at_once_do_not_overshoot(redis_url: str, chat: ChatServer) -
     assert len(refused) == 95
     assert report.cost_usd == pytest.approx(10 * CALL_USD)
     assert report.budgets[0].held_usd == 0.0
+
+
+async def test_what_fails_or_finds_the_queue_full_is_held_no_more(
+    redis_url: str, chat: ChatServer
+) -> None:
+    chat.behave = lambda body: error(400, "too long")
+    limits: dict[str, Any] = {"run_budget_usd": 100.0, "max_queued": 1}
+    async with (
+        serving(redis_url, chat, workers=False, **limits) as service,
+        service.client() as client,
+    ):
+        job = await client.submit_job("pairwise", pair())
+        with pytest.raises(QueueFull):
+            await client.pairwise(pair(a="7"))
+        assert (await client.costs("r")).budgets[0].held_usd == pytest.approx(ESTIMATE_USD)
+        service.start_worker("local")
+        assert (await client.job(job.job_id, wait_s=10.0)).status == "failed"
+        async with asyncio.timeout(10):
+            while (await client.costs("r")).budgets[0].held_usd:
+                await asyncio.sleep(0.01)
 
 
 async def test_a_named_key_has_its_budget_over_all_its_runs(

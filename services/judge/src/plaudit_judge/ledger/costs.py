@@ -68,8 +68,9 @@ def _increase(pipeline: Pipeline, totals: str, sum_: Mapping[str, int]) -> None:
 
 
 async def known_callers(redis: Redis) -> list[str]:
+    """All that were ever counted, and "", that of plain keys."""
     found: Any = await redis.smembers(keys.CALLERS)
-    return sorted(caller.decode() for caller in found)
+    return sorted({"", *(caller.decode() for caller in found)})
 
 
 async def read_totals(
