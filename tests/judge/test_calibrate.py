@@ -15,7 +15,9 @@ from plaudit.schemas.judge import Winner
 from plaudit.schemas.judge_calibrate import CalibrateRequest, LabelledPair, LabelledResponse
 from plaudit_judge.calibrate import calibrate
 from plaudit_judge.calls import Calls
+from plaudit_judge.judges.base import Reward
 from plaudit_judge.judges.openai import OpenAIJudge, OpenAISpec
+from plaudit_judge.judges.rule import RuleJudge, RuleSpec
 from plaudit_judge.origin import Origin
 from plaudit_judge.pairwise import Bench
 from plaudit_judge.questions import questions_of
@@ -120,6 +122,18 @@ async def test_scores_are_asked_for_and_compared_with_the_labels(
     assert found.scores.spearman.num_items == 4
     assert found.winners is None
     assert found.rubric.name == "helpfulness"
+
+
+@pytest.mark.parametrize("reward", [float("nan"), float("inf"), -1e300])
+async def test_a_reward_that_is_no_score_is_unparsed(
+    monkeypatch: pytest.MonkeyPatch, reward: float
+) -> None:
+    rule = RuleJudge("rule", RuleSpec(kind="rule", rule="longer"))
+    monkeypatch.setattr(rule, "_reward", lambda *_: Reward(reward, calls=0))
+    bench = Bench(Calls(rule, 4), load_rubrics()["demo"], Origin("calibrate"), time.monotonic() + 9)
+    one = LabelledResponse(prompt=PROMPT, response="x", gold=1.0)
+    found = await calibrate(bench, CalibrateRequest(responses=[one, one]))
+    assert (found.unparsed, found.scores.pearson) == (2, None)
 
 
 def test_questions_carry_what_the_request_says() -> None:

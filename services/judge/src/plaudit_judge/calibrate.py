@@ -7,6 +7,7 @@ from functools import partial
 from plaudit.errors import Rejected
 from plaudit.schemas.judge import PairwiseResponse, Usage
 from plaudit.schemas.judge_calibrate import (
+    MAX_SCORE,
     CalibrateRequest,
     CalibrateResponse,
     LabelledGrade,
@@ -61,7 +62,9 @@ def _verdict(pair: LabelledPair, answer: PairwiseResponse) -> LabelledVerdict:
 
 
 def _grade(one: LabelledResponse, answer: PointwiseResponse) -> LabelledGrade:
-    return LabelledGrade(gold=one.gold, score=answer.score)
+    """A reward may be anything, also no number: such a one is unparsed."""
+    is_score = answer.score is not None and abs(answer.score) <= MAX_SCORE
+    return LabelledGrade(gold=one.gold, score=answer.score if is_score else None)
 
 
 async def _score(bench: Bench, question: PointwiseRequest) -> PointwiseResponse:

@@ -11,8 +11,10 @@ from plaudit.schemas.judge_statistics import Estimate, JudgedVote
 
 MAX_ASKED_ITEMS = 2_000
 MAX_GIVEN_ITEMS = 50_000
+MAX_SCORE = 1e9
+"""What is larger, or is no number, is no score."""
 
-Score = Annotated[float, Field(ge=-1e9, le=1e9)]
+Score = Annotated[float, Field(ge=-MAX_SCORE, le=MAX_SCORE)]
 GoldWinner = Winner | Annotated[list[Winner], Field(min_length=1, max_length=32)]
 """A list has a label of each annotator: the most frequent is right, equally frequent ones a tie."""
 GoldScore = Score | Annotated[list[Score], Field(min_length=1, max_length=32)]
