@@ -55,6 +55,7 @@ def test_a_fence_occurs_in_none_of_the_texts() -> None:
 def test_equal_answers_give_equal_prompts() -> None:
     assert user_text("1", "2") == user_text("1", "2")
     assert fence_for("ab", "c") != fence_for("a", "bc")
+    assert fence_for("ab", "c") != fence_for("xy", "z")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from plaudit.errors import Rejected
 from plaudit_judge.rendering import render_pair, render_scores, system_is_constant
 from plaudit_judge.rubric import Rubric
 from plaudit_judge.rubric_files import load_rubrics
+from plaudit_judge.rubric_texts import Text
 from plaudit_judge.scores.criteria import Criterion
 
 RUBRICS = load_rubrics()
@@ -77,6 +78,12 @@ def test_a_place_in_a_criterion_is_not_filled() -> None:
     rubric = Rubric(name="r", version=1, description="d", criteria=[item])
     system = render_pair(rubric, "p", "x", "y")[0].content
     assert "Braces like {a} and {fence} stay." in system
+
+
+def test_braces_that_are_no_place_of_the_mode_stay() -> None:
+    text = Text(user="{prompt} {a} {b} {response} {form} {x}")
+    rubric = Rubric(name="r", version=1, description="d", pairwise=text)
+    assert render_pair(rubric, "p", "1", "2")[0].content == "p 1 2 {response} {form} {x}"
 
 
 def test_a_generated_system_message_can_be_cached() -> None:
