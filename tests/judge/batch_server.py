@@ -133,5 +133,6 @@ async def batch_server() -> AsyncIterator[BatchServer]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    while not condition():
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(10.0):
+        while not condition():
+            await asyncio.sleep(0.01)
