@@ -72,7 +72,7 @@ def test_what_a_key_may_ask_for_is_queued(url: str) -> None:
     [
         ({"lane": "train"}, 403, "may not ask for 'train': keys.external.lanes = eval"),
         ({"judge": "second"}, 403, "may not ask for 'second': keys.external.judges = self"),
-        ({"responses": ["1", "2", "3"]}, 413, "3 responses; keys.external.max_items = 2"),
+        ({"responses": ["1", "2", "3"]}, 413, "3 items; keys.external.max_items = 2"),
     ],
 )
 def test_what_it_may_not_is_refused_by_name_and_counted(

@@ -29,9 +29,8 @@ def check_access(
     if key.max_items is not None and len(responses) > key.max_items:
         count_refusal("judge", caller, "max_items")
         raise BodyTooLarge(
-            f"The request has {len(responses)} responses; keys.{caller}.max_items = "
-            f"{key.max_items}.",
-            fix="send fewer responses per request.",
+            f"The request has {len(responses)} items; keys.{caller}.max_items = {key.max_items}.",
+            fix="send fewer responses, or labelled items, per request.",
         )
 
 
