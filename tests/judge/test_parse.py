@@ -118,6 +118,8 @@ def test_no_verdict_or_two_is_none(text: str) -> None:
         "winner" + " " * 100_000 + ":",
         "*" * 100_000,
         "hence response a is " * 5_000,
+        f"winner: response a{'.' * 90_000}x winner: response b",
+        "winner: response a or " * 4_000,
     ],
 )
 def test_a_hostile_reply_of_100_kb_costs_little(text: str) -> None:

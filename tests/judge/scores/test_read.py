@@ -201,6 +201,7 @@ def test_prose_about_an_answer_is_no_score_of_it() -> None:
         "correctness" * 9_000,
         "| correctness " * 7_000,
         ("| correctness " * 100 + "\n") * 70,
+        f"| {'correctness ' * 3_000} | b |\n" + "| 1 | 2 |\n" * 6_000,
         "correctness (" * 7_000,
         "correctness: 4, " * 6_000,
         "response a " * 9_000,
@@ -215,4 +216,4 @@ def test_a_hostile_reply_of_100_kb_costs_little(text: str) -> None:
     started_s = time.thread_time()
     several(text)
     one(text)
-    assert time.thread_time() - started_s < 2.0
+    assert time.thread_time() - started_s < 1.0

@@ -13,7 +13,8 @@ _MARKUP = re.compile(r"[*_`\"\[\]]")
 _EXPLICIT = re.compile(
     r"winner\s*:\s*(?:response\s*(a|b)\b(?! *(?:or|/) *(?:response *)?[ab]\b)|(tie|draw)\b)"
 )
-_ALTERNATIVE = re.compile(r"[\s.,;:/-]*(?:or|and)?[\s.,;:/-]*")
+# Possessive, so that a long gap costs linear time.
+_ALTERNATIVE = re.compile(r"[\s.,;:/-]*+(?:(?:or|and)[\s.,;:/-]*+)?")
 # "therefore ... response A is": the gap is bounded so that a hostile reply costs linear time.
 _CONCLUSION = r"(?:therefore|hence)\b[^.!?]{0,200}?\bresponse (a|b) is\b"
 _NOT_PRAISE = r"(?! (?:not|never|no|worse|less|wrong|incorrect)\b)"

@@ -235,8 +235,8 @@ class JudgeList(Contract):
 
 
 class Scale(Contract):
-    min: float
-    max: float
+    min: float = Field(ge=-1e6, le=1e6, allow_inf_nan=False)
+    max: float = Field(ge=-1e6, le=1e6, allow_inf_nan=False)
 
 
 class CriterionInfo(Contract):

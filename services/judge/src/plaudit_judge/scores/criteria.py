@@ -1,6 +1,7 @@
 """The criteria of a rubric, and the score that comes of theirs."""
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 from pydantic import Field
 
@@ -19,7 +20,7 @@ def on_scale(number: float, scale: Scale) -> float | None:
 class Criterion(Contract):
     """`points` make the rubric additive: 0 to so many for this criterion, and the sum counts."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
+    name: str = Field(pattern=r"^[a-z][a-z0-9]+(_[a-z0-9]+)*$", max_length=40)
     description: str = Field(min_length=1)
     weight: float = Field(default=1.0, gt=0.0, le=1e6)
     points: float | None = Field(default=None, gt=0.0, le=1000.0)
@@ -88,8 +89,7 @@ class Criteria:
     def _combine(self, scores: Sequence[float]) -> float:
         if self.is_additive:
             return sum(scores)
-        weights = [item.weight for item in self.items]
-        return sum(w * s for w, s in zip(weights, scores, strict=True)) / sum(weights)
+        return fmean(scores, [item.weight for item in self.items])
 
     def fraction(self, score: float) -> float:
         return (score - self.total.min) / (self.total.max - self.total.min)

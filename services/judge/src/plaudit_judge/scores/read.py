@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from plaudit.schemas.judge import Scale
-from plaudit_judge.parse import read_object
+from plaudit_judge.parse import is_json, read_object
 from plaudit_judge.rubric_texts import LETTERS
 from plaudit_judge.scores.criteria import on_scale
 from plaudit_judge.scores.tables import table_lines
@@ -35,7 +35,7 @@ def read_scores(
         reasons = found.get("reasons")
         scores = _of_object(found.get("scores"), letters, scales)
         return ReadScores(scores, reasons if isinstance(reasons, str) else "")
-    if structured and text.lstrip().startswith(("{", "```")):
+    if structured and is_json(text):
         return ReadScores([{} for _ in letters], text)
     entries = _entries(text, letters, scales)
     block = last_block(entries, [(letter, name) for letter in letters for name in scales])

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+_MAX_CELL_CHARS = 100
+"""Of a longer one the rest is a remark; a hostile table must not cost quadratic time."""
+
 
 def table_lines(text: str, *, are_named: bool) -> Iterator[str]:
     """The lines of `text`, and instead of a table's row what each of its cells may mean.
@@ -23,7 +26,9 @@ def table_lines(text: str, *, are_named: bool) -> Iterator[str]:
 
 def _cells(line: str) -> list[str]:
     line = line.strip()
-    return [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("|") else []
+    if not line.startswith("|"):
+        return []
+    return [cell.strip()[:_MAX_CELL_CHARS] for cell in line.strip("|").split("|")]
 
 
 def _meanings(header: Sequence[str], cells: Sequence[str], are_named: bool) -> Iterator[str]:
