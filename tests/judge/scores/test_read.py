@@ -201,7 +201,7 @@ def test_prose_about_an_answer_is_no_score_of_it() -> None:
         "correctness" * 9_000,
         "| correctness " * 7_000,
         ("| correctness " * 100 + "\n") * 70,
-        f"| {'correctness ' * 3_000} | b |\n" + "| 1 | 2 |\n" * 6_000,
+        f"| b | {'correctness ' * 3_000} |\n" + "| 1 | 2 |\n" * 6_000,
         "correctness (" * 7_000,
         "correctness: 4, " * 6_000,
         "response a " * 9_000,
