@@ -207,6 +207,12 @@ async def test_a_call_that_outlasts_its_claim_keeps_it(
     assert endpoint.num_asked == 1
 
 
+async def test_a_claim_ends_by_itself_from_its_beginning(redis: Redis) -> None:
+    seen = await CacheStore(redis, "j", 60.0, 100).look("k", "token")
+    assert seen.may_ask
+    assert 0 < await redis.pttl("plaudit:judge:cache:j:claim:k") <= 1000 * CLAIM_S
+
+
 async def test_the_claim_of_the_dead_ends_by_itself(
     opened: Open, endpoint: Endpoint, redis: Redis
 ) -> None:

@@ -16,6 +16,7 @@ from plaudit.schemas.common import Message
 from plaudit_judge.judges.base import Case, Opinion
 from plaudit_judge.judges.claude import ClaudeJudge, ClaudeSpec
 from plaudit_judge.ledger.prices import Price
+from plaudit_judge.limits.breaker import FAILURES_TO_OPEN
 from plaudit_judge.rubric_files import load_rubrics
 
 from ..batch_server import BatchServer, batch_server, errored, problem, succeeded, until
@@ -146,6 +147,15 @@ async def test_a_batch_that_is_not_taken_is_sent_again(server: BatchServer, open
     ]
     assert [opinion.seat for opinion in await ask(opened(), 3)] == ["A"] * 3
     assert sum(server.sizes) == 3
+
+
+async def test_a_batch_that_failed_does_not_make_the_next_ones_single_probes(
+    server: BatchServer, opened: Open
+) -> None:
+    """All of its calls failed at once, as many as open the circuit breaker."""
+    server.refusals = [problem(500, "api_error")]
+    await ask(opened(batch_wait_s=0.3), 2 * FAILURES_TO_OPEN)
+    assert server.sizes == [2 * FAILURES_TO_OPEN]
 
 
 async def test_a_wrong_key_is_the_operators_fault_and_not_in_the_error(

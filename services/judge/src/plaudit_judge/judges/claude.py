@@ -2,30 +2,32 @@
 
 import asyncio
 import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, SecretStr
 from redis.asyncio import Redis
 
 from plaudit.config.api_key import WithApiKey
-from plaudit.errors import ConfigError, Rejected
+from plaudit.errors import ConfigError, QueueFull, Rejected, Unavailable
 from plaudit.schemas.judge import JudgeInfo
 from plaudit_judge.judges.base import Ask, Reply
-from plaudit_judge.judges.chat import MAX_REPLY_CHARS
 from plaudit_judge.judges.claude_batch_log import BatchLog
 from plaudit_judge.judges.claude_batch_spec import BatchSpec
 from plaudit_judge.judges.claude_batch_wire import BatchWire
 from plaudit_judge.judges.claude_batches import Batches
 from plaudit_judge.judges.claude_errors import our_errors
+from plaudit_judge.judges.claude_wire import body_of, reply_of
 from plaudit_judge.judges.line import Line
 from plaudit_judge.judges.openai import Structured, is_about_structure, no_structure
 from plaudit_judge.judges.text_judge import TextJudge
 from plaudit_judge.ledger.prices import Price, charged
+from plaudit_judge.limits.breaker import OtherServer
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
-    from anthropic.types import Message
 
 _BATCH_PRICE = 0.5
 """Of a call in a Message Batch, as a share of the price table's."""
@@ -99,14 +101,15 @@ class ClaudeJudge(TextJudge):
         return await self._create(ask, structured=False)
 
     async def _create(self, ask: Ask, structured: bool) -> Reply:
-        body = _body(ask, self._spec.model, structured)
+        body = body_of(ask, self._spec.model, structured)
         if self._batches is not None:
-            return _reply(await self._batches.ask(body, ask.seed), structured)
+            with _another_batch():
+                return reply_of(await self._batches.ask(body, ask.seed), structured)
         with our_errors(self._peer):
             # why: the SDK's time limit is for each read, and a slow trickle never ends.
             async with asyncio.timeout(self._spec.timeout_s):
                 message = await self._client.messages.create(**body)
-        return _reply(message, structured)
+        return reply_of(message, structured)
 
     async def info(self) -> JudgeInfo:
         """From the settings alone: a listing must not cost a call of a hosted endpoint."""
@@ -116,6 +119,17 @@ class ClaudeJudge(TextJudge):
         if self._batches is not None:
             await self._batches.aclose()
         await self._client.close()
+
+
+@contextmanager
+def _another_batch() -> Iterator[None]:
+    """A batch that failed is a failure of each ask in it: too many at once for the breaker."""
+    try:
+        yield
+    except QueueFull:
+        raise
+    except Unavailable as error:
+        raise OtherServer(error.message, fix=error.fix) from error
 
 
 def _open(spec: ClaudeSpec, api_key: SecretStr | None) -> "AsyncAnthropic":
@@ -130,39 +144,4 @@ def _open(spec: ClaudeSpec, api_key: SecretStr | None) -> "AsyncAnthropic":
         timeout=spec.timeout_s,
         # A body of another shape is an error here, not a crash where it is used.
         _strict_response_validation=True,
-    )
-
-
-def _body(ask: Ask, model: str, structured: bool) -> dict[str, Any]:
-    """The API takes neither a temperature nor a seed any more; both are left to the model."""
-    system = "\n\n".join(m.content for m in ask.messages if m.role == "system")
-    body: dict[str, Any] = {
-        "model": model,
-        "max_tokens": ask.max_tokens,
-        "messages": [
-            {"role": m.role, "content": m.content} for m in ask.messages if m.role != "system"
-        ],
-    }
-    if system:
-        block: dict[str, Any] = {"type": "text", "text": system}
-        if ask.system_is_constant:
-            block["cache_control"] = {"type": "ephemeral"}
-        body["system"] = [block]
-    if structured:
-        body["output_config"] = {"format": {"type": "json_schema", "schema": ask.schema}}
-    return body
-
-
-def _reply(message: "Message", structured: bool) -> Reply:
-    """A refusal has no verdict, whatever text came before it."""
-    text = "".join(block.text for block in message.content if block.type == "text")
-    usage = message.usage
-    read, written = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
-    return Reply(
-        text="" if message.stop_reason == "refusal" else text[-MAX_REPLY_CHARS:],
-        prompt_tokens=usage.input_tokens + read + written,
-        completion_tokens=usage.output_tokens,
-        cached_tokens=read,
-        cache_write_tokens=written,
-        structured=structured,
     )

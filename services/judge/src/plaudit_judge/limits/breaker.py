@@ -12,7 +12,7 @@ _FIRST_S, MAX_OPEN_S = 0.5, 5.0
 
 
 class OtherServer(Unavailable):
-    """This server of the judge failed, and there is another: no failure of the judge."""
+    """This server, or this batch, failed, and there is another: no failure of the judge."""
 
 
 class Breaker:
