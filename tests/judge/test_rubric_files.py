@@ -1,5 +1,6 @@
 """Rubrics from files: those of one's own, and what is wrong with them."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from plaudit.errors import ConfigError
 from plaudit_judge.rubric_files import SHIPPED_DIR, load_rubric, load_rubrics
 
+DOCS = Path(__file__).parents[2] / "docs" / "judge.md"
 CRITERION = """
 
 [[criteria]]
@@ -80,6 +82,14 @@ def test_criteria_that_make_no_sense_are_named(tmp_path: Path, more: str, compla
     with pytest.raises(ConfigError) as caught:
         load_rubric(path)
     assert complaint in str(caught.value)
+
+
+def test_the_rubric_in_the_docs_is_one(tmp_path: Path) -> None:
+    blocks = re.findall(r"```toml\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    path = tmp_path / "brief.toml"
+    path.write_text(next(block for block in blocks if "[[criteria]]" in block))
+    weights = [item.weight for item in load_rubric(path).criteria]
+    assert weights == [2.0, 1.0]
 
 
 def test_a_missing_rubric_directory_is_named(tmp_path: Path) -> None:
