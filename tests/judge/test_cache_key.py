@@ -91,6 +91,7 @@ def test_an_edited_rubric_is_another_question() -> None:
         ({"base_url": "http://two/v1"}, False),
         ({"structured": "off"}, False),
         ({"max_concurrency": 3, "timeout_s": 5.0}, True),
+        ({"requests_per_minute": 60}, True),
         ({"api_key_env": "OTHER_KEY"}, True),
     ],
 )

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from plaudit.config.api_key import WithApiKey
 from plaudit_judge.chance import digest
-from plaudit_judge.judges.base import Case, LimitedSpec, ScoreCase, SpecBase
+from plaudit_judge.judges.base import Case, ScoreCase, SpecBase
+from plaudit_judge.judges.claude_batch_spec import BatchSpec
 from plaudit_judge.judges.policy import PolicySeen, PolicyWatch
 
-_HOW_IT_RUNS = {*LimitedSpec.model_fields, *WithApiKey.model_fields}
-"""Limits, times and keys: they do not change what a judge says."""
+_HOW_IT_RUNS = set(BatchSpec.model_fields)
+"""Limits, times, keys and batches: they do not change what a judge says."""
 
 
 @dataclass(frozen=True)
