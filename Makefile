@@ -5,7 +5,7 @@ BIN := .venv/bin
 ROLLOUT_BIN := .venv-rollout/bin
 MANIFESTS := shared/pyproject.toml $(wildcard services/*/pyproject.toml) scripts/setup.sh
 
-.PHONY: help demo test setup lint type check bench-overlap bench-swap bench-pipeline bench-memory bench-answers bench-tournaments bench-judge bench-sandbox up clean
+.PHONY: help demo test setup lint type check bench-overlap bench-swap bench-pipeline bench-memory bench-answers bench-tournaments bench-judge bench-sandbox up images test-compose clean
 
 demo: setup ## Train the demo model end to end through real services (first run: installs, about 10 min)
 	$(BIN)/plaudit demo $(ARGS)
@@ -56,6 +56,12 @@ bench-answers: setup ## Measure checking GSM8K's answers over HTTP, beside the b
 
 up: setup ## Start every service in the foreground
 	$(BIN)/plaudit up
+
+images: ## Build the container images one by one and print their sizes (docs/deploy-compose.md)
+	scripts/images.sh $(ARGS)
+
+test-compose: setup ## Build the images and train the demo in containers (root; about 30 min the first time)
+	PLAUDIT_TEST_COMPOSE=1 $(BIN)/python -m pytest tests/deploy/compose -s $(ARGS)
 
 clean: ## Remove the environments (not the runs)
 	rm -rf .venv .venv-rollout

@@ -2,7 +2,7 @@
 
     python3 scripts/requirements.py shared 'services/judge[claude]'
 
-It reads their pyproject.toml only, so that an image's layer of dependencies does not depend on code.
+It reads their pyproject.toml only: an image's layer of dependencies does not depend on code.
 """
 
 import sys
