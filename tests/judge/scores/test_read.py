@@ -46,6 +46,7 @@ def several(text: str, scales: dict[str, Scale] = TWO, num_responses: int = 2) -
         "| Key ideas | meh | 3/5 |",
         "| correctness | key_ideas |\n|---|---|\n| 4 | 3 |",
         '```json\n{"reasons": "", "scores": {"correctness": 4, "key_ideas": 3}}\n```',
+        '{"correctness": 4, "key_ideas": 3}',
         'I think:\n{"correctness": 4, "key_ideas": 3}',
         'I think:\n{\n  "correctness": 4,\n  "key_ideas": 3\n}',
         "correctness: 4\nkey_ideas: 3\n\nOverall: 5\nTotal score: 5/5",
@@ -157,6 +158,7 @@ def test_the_last_run_of_scores_counts(text: str, expected: dict[str, float]) ->
         "| | Response A | B |\n|---|---|---|\n| Correctness | 4 | 2 |\n| Key ideas | 3 | 1 |",
         '{"scores": {"A": {"correctness": 4, "key_ideas": 3}, "B": {"correctness": 2, '
         '"key_ideas": 1}}}',
+        '{"A": {"correctness": 4, "key_ideas": 3}, "B": {"correctness": 2, "key_ideas": 1}}',
     ],
 )
 def test_scores_of_several_answers_are_read(text: str) -> None:

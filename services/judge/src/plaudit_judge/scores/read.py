@@ -33,7 +33,7 @@ def read_scores(
     found = read_object(text)
     if found is not None:
         reasons = found.get("reasons")
-        scores = _of_object(found.get("scores"), letters, scales)
+        scores = _of_object(found.get("scores", found), letters, scales)
         return ReadScores(scores, reasons if isinstance(reasons, str) else "")
     if structured and is_json(text):
         return ReadScores([{} for _ in letters], text)
