@@ -1,7 +1,7 @@
 """Two questions have one key if and only if a judge would be asked the same."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -28,7 +28,7 @@ DRAWN, CERTAIN = SHIPPED["sr_r1"], SHIPPED["demo"]
 SPEC = OpenAISpec(base_url="http://one/v1", model="m")
 PROMPT = [Message(role="user", content="Count.")]
 CASE = Case(PROMPT, "1", "2", None, DRAWN, seed=7)
-TEXTS = st.text(max_size=3)
+TEXTS = st.sampled_from(["", "1", "user", "compare"]) | st.text(max_size=3)
 MESSAGES = st.builds(Message, role=st.sampled_from(["system", "user"]), content=TEXTS)
 CASES = st.builds(
     Case,
@@ -57,8 +57,11 @@ def question(case: Case) -> object:
     return prompt, case.first, case.second, case.reference, case.rubric.name, seed
 
 
-@given(CASES, CASES)
-def test_keys_are_equal_if_and_only_if_the_questions_are(one: Case, other: Case) -> None:
+@given(CASES, CASES, st.sets(st.sampled_from([field.name for field in fields(Case)])))
+def test_keys_are_equal_if_and_only_if_the_questions_are(
+    one: Case, another: Case, changed: set[str]
+) -> None:
+    other = replace(one, **{name: getattr(another, name) for name in changed})
     assert (key(one) == key(other)) == (question(one) == question(other))
 
 
@@ -85,7 +88,7 @@ def test_an_edited_rubric_is_another_question() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "same"),
+    ("edit", "same"),
     [
         ({"model": "n"}, False),
         ({"base_url": "http://two/v1"}, False),
@@ -96,9 +99,9 @@ def test_an_edited_rubric_is_another_question() -> None:
     ],
 )
 def test_what_changes_the_answer_is_in_the_key_and_how_it_runs_is_not(
-    fields: dict[str, Any], same: bool
+    edit: dict[str, Any], same: bool
 ) -> None:
-    assert (key(CASE) == key(CASE, SPEC.model_copy(update=fields))) == same
+    assert (key(CASE) == key(CASE, SPEC.model_copy(update=edit))) == same
 
 
 def test_another_judge_has_other_keys() -> None:

@@ -51,11 +51,11 @@ class CacheKeys:
 
 
 def _shown(case: Case | ScoreCase) -> list[str]:
-    """In the order shown, with lengths, so that no two cases are one."""
+    """In the order shown. The prompt ends where no role follows, so that no two cases are one."""
     if isinstance(case, Case):
         asked = ["compare", case.first, case.second]
     else:
         asked = ["grade", *case.responses]
     reference = ["reference", case.reference] if case.reference is not None else ["none"]
     prompt = [part for message in case.prompt for part in (message.role, message.content)]
-    return [*reference, str(len(case.prompt)), *prompt, *asked]
+    return [*reference, *prompt, *asked]
