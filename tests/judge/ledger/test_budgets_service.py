@@ -65,17 +65,16 @@ async def test_a_tournament_that_was_admitted_has_its_result_though_it_costs_mor
 
 
 async def test_many_at_once_do_not_overshoot(redis_url: str, chat: ChatServer) -> None:
-    chat.delay_s = 0.2
-    budget = 5.5 * ESTIMATE_USD
+    """Nothing is judged, and so nothing is paid, before all have asked."""
     async with (
-        serving(redis_url, chat, run_budget_usd=budget) as service,
+        serving(redis_url, chat, workers=False, run_budget_usd=5.5 * ESTIMATE_USD) as service,
         service.client() as client,
     ):
-        asked = (client.pairwise(pair(a=str(number))) for number in range(3, 103))
+        asked = (client.submit_job("pairwise", pair(a=str(number))) for number in range(3, 103))
         answers = await asyncio.gather(*asked, return_exceptions=True)
+        assert sum(isinstance(answer, BudgetExceeded) for answer in answers) == 95
+        service.start_worker("local")
         report = await spent(client, "r", 10 * CALL_USD)
-    refused = [answer for answer in answers if isinstance(answer, BudgetExceeded)]
-    assert len(refused) == 95
     assert report.cost_usd == pytest.approx(10 * CALL_USD)
     assert report.budgets[0].held_usd == 0.0
 

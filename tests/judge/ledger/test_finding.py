@@ -1,12 +1,13 @@
 """Stored verdicts are found again: by run, page by page, of those that one may see."""
 
+import time
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
 from plaudit.errors import Rejected
-from plaudit_judge.ledger import finding
+from plaudit_judge.ledger import finding, keys
 from plaudit_judge.ledger.batch import Batch, write
 from plaudit_judge.ledger.call import Call
 from plaudit_judge.ledger.finding import Question, find_page
@@ -109,6 +110,17 @@ async def test_what_is_stored_ends_by_age(redis: Redis) -> None:
     await store(redis, call("x"), verdicts={"max_age_s": 100})
     streams = await redis.keys("*:verdicts:*")
     assert [await redis.ttl(stream) for stream in streams] == [100]
+
+
+async def test_old_verdicts_of_a_run_that_goes_on_end_too(redis: Redis) -> None:
+    fields = {"judge": "local", "lane": "train", "verb": "v", "record": b"?"}
+    minutes_ago_ms = int(1000 * (time.time() - 300))
+    await redis.xadd(keys.verdicts("", "r"), fields, id=f"{minutes_ago_ms}-0")
+    await store(redis, call("x"), verdicts={"max_age_s": 400})
+    assert await redis.xlen(keys.verdicts("", "r")) == 2
+    await store(redis, call("y"), verdicts={"max_age_s": 200})
+    assert await redis.xlen(keys.verdicts("", "r")) == 2
+    assert await replies(redis) == ["x", "y"]
 
 
 async def test_what_this_version_cannot_read_is_left_out(redis: Redis) -> None:

@@ -13,6 +13,7 @@ from redis.backoff import NoBackoff
 from structlog.testing import capture_logs
 
 from plaudit.testing import redis_process
+from plaudit_judge.ledger import keys
 from plaudit_judge.ledger import ledger as module
 from plaudit_judge.ledger.costs import NANO, read_totals
 from plaudit_judge.ledger.finding import Question, find_page
@@ -138,4 +139,5 @@ async def test_more_than_can_wait_is_dropped_and_counted(redis: Redis) -> None:
         for _ in range(MAX_WAITING + 5):
             ledger.record(Taken(call()))
         assert metric("unstored_verdicts", judge="local") == before + 5
+    assert await redis.xlen(keys.verdicts("", "r")) == MAX_WAITING
     assert (await read_totals(redis, "r", [""]))[""]["local:train:calls"] == MAX_WAITING + 5

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import random
 
 import pytest
 
@@ -71,6 +72,18 @@ def test_no_text_makes_a_record_larger_than_its_bound(text: str) -> None:
     assert stored is not None
     assert len(record) <= MAX_BYTES
     assert stored.truncated
+
+
+def test_a_text_that_cannot_be_compressed_is_left_out_when_there_is_no_room() -> None:
+    noise = random.Random(0)
+    text = "".join(chr(noise.randrange(128)) for _ in range(20_000))
+    answers = [str(number) for number in range(32)]
+    record = encode(call(text, sent=text, answers=answers), SPECS["local"], MAX_BYTES)
+    stored = decode(record, "1-0")
+    assert stored is not None
+    assert len(record) <= MAX_BYTES
+    assert (stored.reply, stored.messages, stored.truncated) == ("", [], True)
+    assert len(stored.answers_sha256) == 32
 
 
 def test_thousands_of_empty_messages_are_bounded_too() -> None:

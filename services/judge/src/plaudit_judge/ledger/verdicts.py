@@ -29,7 +29,8 @@ def keep_run(pipeline: Pipeline, run: Run, now_s: float, retention: VerdictReten
     """Once verdicts were added to it."""
     caller, run_id = run
     stream, runs = keys.verdicts(caller, run_id), keys.verdict_runs(caller)
-    pipeline.xtrim(stream, minid=int(1000 * (now_s - retention.max_age_s)))
+    oldest_ms = int(1000 * (now_s - retention.max_age_s))
+    pipeline.xtrim(stream, minid=oldest_ms, approximate=False)
     pipeline.expire(stream, int(retention.max_age_s))
     pipeline.sadd(keys.CALLERS, caller)
     pipeline.zadd(runs, {run_id: now_s})
