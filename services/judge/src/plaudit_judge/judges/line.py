@@ -1,16 +1,13 @@
 """The one retry layer of a judge, and what its calls wait for: limits, Retry-After, a breaker."""
 
 import asyncio
-import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 from plaudit.errors import (
     BudgetExceeded,
     Conflict,
-    DeadlineExceeded,
     Forbidden,
     NotFound,
     PlauditError,
@@ -18,38 +15,20 @@ from plaudit.errors import (
     Unauthorized,
     Unavailable,
 )
-from plaudit.telemetry import get_logger
 from plaudit_judge import metrics
 from plaudit_judge.judges.base import LimitedSpec, Reply
 from plaudit_judge.limits.breaker import Breaker, OtherServer
 from plaudit_judge.limits.concurrency import AdaptiveConcurrency
+from plaudit_judge.limits.failures import Failures
 from plaudit_judge.limits.rate import LocalRate, Rate
 from plaudit_judge.limits.slots import LaneSlots
 from plaudit_judge.origin import current_origin
 
-log = get_logger(__name__)
 Attempt = Callable[[], Awaitable[Reply]]
 MAX_RETRY_AFTER_S = 60.0
 """An endpoint that asks for more time is asked again after this long."""
-_BACKOFF_S, _MAX_BACKOFF_S = 0.2, 5.0
 _OPERATOR = (Unauthorized, Forbidden, NotFound, Conflict, BudgetExceeded)
 """Wrong key, model or table, or an account that is empty: no other attempt mends it."""
-
-
-@dataclass
-class _Failures:
-    """Of one call."""
-
-    timeout_s: float
-    number: int = 0
-    last: Unavailable | None = None
-
-    def add(self, error: Unavailable) -> None:
-        self.number += 1
-        self.last = error
-
-    def pause_s(self) -> float:
-        return random.uniform(0.0, min(_MAX_BACKOFF_S, _BACKOFF_S * 2 ** min(self.number - 1, 10)))
 
 
 class Line:
@@ -73,12 +52,12 @@ class Line:
         Raises Rejected: the question itself is refused; Unavailable: no answer by the deadline. A
         wrong key or model name is the operator's mistake, not the asker's: Unavailable, at once.
         """
-        failures = _Failures(timeout_s)
+        failures = Failures(self.judge, timeout_s)
         try:
             async with asyncio.timeout(timeout_s):
                 reply = await self._until_answered(attempt, num_tokens, failures)
         except TimeoutError:
-            raise self._too_late(failures) from failures.last
+            raise failures.too_late(self._breaker) from failures.last
         except _OPERATOR as error:
             raise Unavailable(
                 f"judge {self.judge!r} cannot be used: {error.message}",
@@ -88,18 +67,13 @@ class Line:
             await self._rate.settle(used - num_tokens)
         return reply
 
-    async def _until_answered(
-        self, attempt: Attempt, num_tokens: int, failures: _Failures
-    ) -> Reply:
-        deadline_s = time.monotonic() + failures.timeout_s
+    async def _until_answered(self, attempt: Attempt, num_tokens: int, failures: Failures) -> Reply:
         while True:
             try:
                 return await self._once(attempt, num_tokens)
             except Unavailable as error:
                 failures.add(error)
-            left_s = deadline_s - time.monotonic()
-            # Never the whole time that is left: another attempt may succeed.
-            await asyncio.sleep(max(0.0, min(failures.pause_s(), left_s / 2)))
+            await asyncio.sleep(failures.pause_s())
 
     async def _once(self, attempt: Attempt, num_tokens: int) -> Reply:
         async with self._turns.slot(current_origin()) as turn, self._place():
@@ -160,19 +134,3 @@ class Line:
         if isinstance(error, Unavailable) and error.retry_after_s is not None:
             pause_s = min(error.retry_after_s, MAX_RETRY_AFTER_S)
             self._paused_until_s = max(self._paused_until_s, time.monotonic() + pause_s)
-
-    def _too_late(self, failures: _Failures) -> Unavailable:
-        """In words that say why: 504 only when nothing failed."""
-        limit = f"within timeout_s = {failures.timeout_s:g}"
-        last = failures.last
-        fix = last.fix if last else None
-        if self._breaker.is_open:
-            why = f"{limit}: {self._breaker.describe()}"
-            return Unavailable(f"judge {self.judge!r} did not answer {why}", fix=fix)
-        if last is None:
-            return DeadlineExceeded(f"judge {self.judge!r} did not answer {limit}.")
-        return Unavailable(
-            f"judge {self.judge!r} did not answer {limit}, after {failures.number} failed "
-            f"attempts: {last.message}",
-            fix=fix,
-        )

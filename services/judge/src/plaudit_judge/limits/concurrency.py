@@ -5,8 +5,8 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-_DECREASE = 0.9
-"""Of the limit, after a refusal: close to what the endpoint takes, so that little of it is idle."""
+_DECREASE = 0.95
+"""Times the limit, after a refusal. A small step leaves little of the endpoint idle."""
 
 
 class AdaptiveConcurrency:

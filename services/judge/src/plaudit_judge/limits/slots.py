@@ -46,7 +46,7 @@ class LaneSlots:
             await place
         except asyncio.CancelledError:
             if place.cancelled():
-                self._waiting[lane].remove(id(origin), place)
+                self._waiting[lane].discard(id(origin), place)
             else:
                 self.give_back(lane)
             raise
@@ -59,11 +59,13 @@ class LaneSlots:
     def give_back(self, lane: Lane) -> None:
         self._num_free += 1
         self._held[lane] -= 1
-        waiting = [lane for lane in LANES if self._waiting[lane].any()]
-        if waiting:
+        while waiting := [lane for lane in LANES if self._waiting[lane].any()]:
             lane = min(waiting, key=lambda lane: (self._held[lane], lane == self._last))
-            self._hold(lane)
-            self._waiting[lane].pop().set_result(None)
+            place = self._waiting[lane].pop()
+            if not place.cancelled():  # its caller may not have run since
+                self._hold(lane)
+                place.set_result(None)
+                return
 
 
 class Slot:
@@ -91,16 +93,16 @@ class _Turns:
     def add(self, request: int, place: _Place) -> None:
         self._places.setdefault(request, OrderedDict())[place] = None
 
-    def remove(self, request: int, place: _Place) -> None:
-        places = self._places[request]
-        del places[place]
+    def discard(self, request: int, place: _Place) -> None:
+        places = self._places.get(request, OrderedDict())
+        places.pop(place, None)
         if not places:
-            del self._places[request]
+            self._places.pop(request, None)
 
     def pop(self) -> _Place:
         """The oldest of the request whose turn it is; then it is that of the others."""
         request, places = next(iter(self._places.items()))
         place = next(iter(places))
         self._places.move_to_end(request)
-        self.remove(request, place)
+        self.discard(request, place)
         return place
