@@ -101,6 +101,26 @@ async def test_exit_code_2_stops_everything_at_once_and_shows_the_message(tmp_pa
     assert not is_running(pid_of(supervisor, "sleeper"))
 
 
+async def test_a_process_for_which_there_is_no_room_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, refusals = asyncio.create_subprocess_exec, [BlockingIOError(11, "no room")]
+
+    async def start_when_there_is_room(*argv: str, **options: object) -> object:
+        if refusals:
+            raise refusals.pop()
+        return await start(*argv, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", start_when_there_is_room)
+    events: list[str] = []
+    supervisor = Supervisor(
+        [python("sleeper", FOREVER)], log_dir=tmp_path, on_event=events.append, options=QUICK
+    )
+    async with running(supervisor):
+        await supervisor.wait_ready()
+    assert any("could not be started: no room for another process" in event for event in events)
+
+
 async def test_a_missing_program_is_a_configuration_error(tmp_path: Path) -> None:
     spec = ProcessSpec("ghost", ("/nowhere/plaudit-ghost",))
     supervisor = Supervisor([spec], log_dir=tmp_path, options=QUICK)

@@ -6,10 +6,7 @@ from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
-from plaudit.errors import Unavailable
 from plaudit.queue import queue_metrics_text
 from plaudit.schemas.judge import JudgeList, RubricList
 from plaudit.schemas.judge_calibrate import CalibrateRequest
@@ -25,7 +22,7 @@ from plaudit.service import (
     owner_of,
     read_model,
 )
-from plaudit.service.redis import connect
+from plaudit.service.redis import connect, redis_check
 from plaudit_judge.desk import Desk
 from plaudit_judge.jobs import VERBS, Verb
 from plaudit_judge.ledger.routes import add_ledger_routes
@@ -66,16 +63,6 @@ def make_app(settings: JudgeSettings) -> FastAPI:
     add_ledger_routes(app, settings, redis)
     add_job_routes(app, {verb.name: _job_verb(desk, verb) for verb in VERBS})
     return app
-
-
-def redis_check(redis: Redis) -> Any:
-    async def check() -> None:
-        try:
-            await redis.ping()
-        except (RedisError, OSError) as error:
-            raise Unavailable(f"Redis does not answer: {type(error).__name__}.") from error
-
-    return check
 
 
 def _add_verb(

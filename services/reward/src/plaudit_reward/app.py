@@ -6,9 +6,7 @@ from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
-from redis.exceptions import RedisError
 
-from plaudit.errors import Unavailable
 from plaudit.queue import queue_metrics_text
 from plaudit.schemas.reward import RewardList, ScoreRequest, ScoreResponse
 from plaudit.service import (
@@ -21,7 +19,7 @@ from plaudit.service import (
     json_response,
     read_model,
 )
-from plaudit.service.redis import connect
+from plaudit.service.redis import connect, redis_check
 from plaudit_reward.desk import Desk
 from plaudit_reward.models.discriminator.freezes import Freezes
 from plaudit_reward.models.discriminator.serve import add_discriminator_routes
@@ -41,17 +39,11 @@ def build_app(settings: RewardSettings) -> FastAPI:
             await desk.aclose()
             await redis.aclose()
 
-    async def check_redis() -> None:
-        try:
-            await redis.ping()
-        except (RedisError, OSError) as error:
-            raise Unavailable(f"Redis does not answer: {type(error).__name__}.") from error
-
     app = create_app(
         "reward",
         settings,
         lifespan=lifespan,
-        checks={"redis": check_redis},
+        checks={"redis": redis_check(redis)},
         lists=("rewards",),
         more_metrics=partial(queue_metrics_text, *desk.queues.values()),
     )

@@ -71,7 +71,9 @@ class Child:
     async def start(cls, spec: ProcessSpec, mark: str, on_line: Callable[[str], None]) -> Self:
         """Starts the process; it dies with this thread, so only the main thread may call this.
 
-        Raises ConfigError when the program or its directory does not exist.
+        Raises:
+            ConfigError: the program or its directory does not exist.
+            BlockingIOError: the machine has no room for another process.
         """
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError("PR_SET_PDEATHSIG follows threads: only the main one may start")
@@ -91,6 +93,9 @@ class Child:
                 start_new_session=True,
                 preexec_fn=lambda: _die_with(parent),
             )
+        except BlockingIOError:
+            os.close(output)
+            raise
         except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
             os.close(output)
             raise ConfigError(

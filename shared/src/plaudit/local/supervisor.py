@@ -160,7 +160,12 @@ class Supervisor:
     async def _live_once(self, process: Process) -> tuple[int, str]:
         """One life of the process: its exit code and, in words, how it ended."""
         process.state = "starting"
-        child = await Child.start(process.spec, self._mark, lambda line: self._take(process, line))
+        try:
+            child = await Child.start(
+                process.spec, self._mark, lambda line: self._take(process, line)
+            )
+        except BlockingIOError:
+            return os.EX_OSERR, "could not be started: no room for another process (ulimit -u)"
         process.child = child
         process.log.write(f"--- plaudit started {process.spec.name}, process {child.pid}")
         exited = asyncio.create_task(child.wait())
