@@ -5,6 +5,7 @@ processes or their descendants is left.
 """
 
 import asyncio
+import os
 import subprocess
 import sys
 import time
