@@ -113,7 +113,7 @@ async def test_what_is_stored_ends_by_age(redis: Redis) -> None:
 
 
 async def test_old_verdicts_of_a_run_that_goes_on_end_too(redis: Redis) -> None:
-    fields = {"judge": "local", "lane": "train", "verb": "v", "record": b"?"}
+    fields: dict[Any, Any] = {"judge": "local", "lane": "train", "verb": "v", "record": b"?"}
     minutes_ago_ms = int(1000 * (time.time() - 300))
     await redis.xadd(keys.verdicts("", "r"), fields, id=f"{minutes_ago_ms}-0")
     await store(redis, call("x"), verdicts={"max_age_s": 400})
