@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from plaudit.client import ClientOptions
@@ -57,6 +57,7 @@ def question(case: Case) -> object:
     return prompt, case.first, case.second, case.reference, case.rubric.name, seed
 
 
+@example(CASE, replace(CASE, reference=""), {"reference"})
 @given(CASES, CASES, st.sets(st.sampled_from([field.name for field in fields(Case)])))
 def test_keys_are_equal_if_and_only_if_the_questions_are(
     one: Case, another: Case, changed: set[str]
