@@ -73,7 +73,7 @@ async def test_usage_counts_calls_tokens_and_what_was_not_parsed(
         "first_position_wins": 1,
         "cache_hits": 0,
         "cost_usd": 0.0,
-        "unpriced_calls": 0,
+        "unpriced_calls": 2,
     }
 
 
