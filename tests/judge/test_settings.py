@@ -64,3 +64,26 @@ def test_the_environment_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     settings = load(monkeypatch, tmp_path / "plaudit.toml", TOML)
     assert settings.engine_urls == ["http://10.0.0.1:8201"]
     assert settings.rollout_url == "http://10.0.0.2:8101"
+
+
+def test_prices_budgets_and_how_much_is_kept_come_from_tables(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    text = """
+[judge]
+run_budget_usd = 20
+
+[judge.prices."meta/llama-3.1-70b"]
+input_usd_per_mtok = 0.5
+output_usd_per_mtok = 1.5
+
+[judge.budgets]
+"my run: 7" = 100.0
+
+[judge.verdicts]
+max_runs = 2
+"""
+    settings = load(monkeypatch, tmp_path / "plaudit.toml", text)
+    assert settings.prices["meta/llama-3.1-70b"].output_usd_per_mtok == 1.5
+    assert (settings.run_budget_usd, settings.budgets) == (20.0, {"my run: 7": 100.0})
+    assert (settings.verdicts.max_runs, settings.verdicts.max_per_run) == (2, 10_000)

@@ -4,6 +4,7 @@ import asyncio
 import os
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -11,11 +12,12 @@ import pytest
 from plaudit.errors import Forbidden, Rejected
 from plaudit.schemas.judge import TournamentRequest
 from plaudit.schemas.judge_reward import JudgeRewardRequest
+from plaudit.schemas.judge_scores import ListwiseRequest, PointwiseRequest
 from plaudit.schemas.judge_verdict import StoredVerdict
 from plaudit.service.redis import connect
 from plaudit_judge.ledger.batch import Batch, write
 
-from ..conftest import ChatServer
+from ..conftest import ChatServer, completion
 from .calls import call, settings
 from .service import CALL_USD, PLAIN, PROMPT, named, pair, serving, spent, stored
 
@@ -94,6 +96,29 @@ async def test_rewards_are_stored_one_by_one(redis_url: str, chat: ChatServer) -
         ("reward", [1.0], None),
         ("reward", [3.0], None),
     ]
+
+
+async def test_scores_of_one_answer_and_of_several_are_stored_in_the_order_shown(
+    redis_url: str, chat: ChatServer
+) -> None:
+    chat.behave = lambda body: completion("directness: 5\neconomy: 4\nresult: 2")
+    fields: dict[str, Any] = {"prompt": PROMPT, "rubric": "efficiency", "run_id": "r"}
+    point = PointwiseRequest(response="1, 2, 3", judge="local", **fields)
+    listed = ListwiseRequest(responses=["1", "22"], judge="rule", **fields)
+    panel = PointwiseRequest(response="1", judge="panel", votes=2, **fields)
+    async with serving(redis_url, chat) as service, service.client() as client:
+        graded = await client.pointwise(point)
+        [order] = (await client.listwise(listed)).orders
+        by_panel = await client.pointwise(panel)
+        first, second, *rest = await stored(client, "r", 8)
+        report = await spent(client, "r", 3 * CALL_USD + 0.04)
+    assert (first.verb, first.scores, first.winner) == ("pointwise", [3.25], None)
+    assert (second.verb, second.scores) == ("listwise", [[1.0, 2.0][place] for place in order])
+    assert first.rubric == graded.rubric
+    assert graded.usage.cost_usd == pytest.approx(CALL_USD)
+    assert sorted(v.judge for v in rest) == ["local", "local", "other", "other", "panel", "panel"]
+    assert by_panel.usage.cost_usd == pytest.approx(2 * (CALL_USD + 0.02))
+    assert report.cost_usd == pytest.approx(3 * CALL_USD + 0.04)
 
 
 async def test_verdicts_come_in_pages_and_by_judge_lane_and_verb(
