@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -224,8 +224,10 @@ class Processes:
 
 
 @contextmanager
-def judge_service(redis_url: str, chat: ChatServer, **env: str) -> Iterator[Processes]:
-    """The API, ready, and the worker of `self`."""
+def judge_service(
+    redis_url: str, chat: ChatServer, *, workers: Sequence[str] = ("self",), **env: str
+) -> Iterator[Processes]:
+    """The API, ready, and a worker for each judge in `workers`."""
     processes = Processes(
         {
             "PLAUDIT_REDIS_URL": redis_url,
@@ -240,7 +242,8 @@ def judge_service(redis_url: str, chat: ChatServer, **env: str) -> Iterator[Proc
     )
     try:
         processes.start("api")
-        processes.start("worker", "--judge", "self")
+        for name in workers:
+            processes.start("worker", "--judge", name)
         processes.wait_until_ready()
         yield processes
     finally:

@@ -138,7 +138,7 @@ async def test_a_failure_is_not_remembered(opened: Open, endpoint: Endpoint) -> 
         await get(opened(), endpoint)
     started_s = time.monotonic()
     assert await get(opened(), endpoint) == A_WINS
-    assert time.monotonic() - started_s < CLAIM_S / 2
+    assert time.monotonic() - started_s < 0.75 * CLAIM_S
 
 
 async def test_a_vote_without_a_key_is_asked_and_counted(opened: Open, endpoint: Endpoint) -> None:
@@ -195,7 +195,7 @@ async def test_a_verdict_that_could_not_be_read_does_not_hold_up_the_other_worke
     started_s = time.monotonic()
     await asyncio.gather(*(get(opened(), endpoint) for _ in range(2)))
     assert endpoint.num_asked == 2
-    assert time.monotonic() - started_s < CLAIM_S / 2
+    assert time.monotonic() - started_s < 0.75 * CLAIM_S
 
 
 async def test_a_call_that_outlasts_its_claim_keeps_it(
@@ -248,7 +248,7 @@ async def test_without_redis_judging_goes_on(
     started_s = time.monotonic()
     found = [await get(cache, endpoint) for _ in range(10)]
     assert found == [A_WINS] * 10
-    assert time.monotonic() - started_s < 1.0
+    assert time.monotonic() - started_s < 2.0
     assert REGISTRY.get_sample_value(failures, {"judge": "j"}) == before + 1
     if server:
         server.close()
