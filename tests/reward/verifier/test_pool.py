@@ -11,7 +11,7 @@ import pytest
 from plaudit_reward.reward import Missing
 from plaudit_reward.verifier.guards import refusal
 from plaudit_reward.verifier.nursery import Nursery
-from plaudit_reward.verifier.pool import VerifierLimits, VerifierPool
+from plaudit_reward.verifier.pool import MAX_ATTEMPTS, VerifierLimits, VerifierPool
 from plaudit_reward.verifier.verifier import Verifier
 
 GIANT = r"\boxed{10^{10^{10}}}"
@@ -30,6 +30,46 @@ async def test_the_rest_of_the_batch_is_unaffected(pool: VerifierPool) -> None:
     hostile, *scores = await pool.ask("7/2", texts, "any")
     assert isinstance(hostile, Missing)
     assert scores == [float(n == 7) for n in range(30)]
+
+
+async def test_what_comes_before_a_hostile_answer_is_known_long_before_its_deadline() -> None:
+    """All in one batch of one child."""
+    async with VerifierPool(1, VerifierLimits(timeout_s=30)) as pool:
+        await pool.ask("1/2", ["$0.5$"], "any")
+        first = asyncio.create_task(pool.ask("1/2", [r"$\frac{2}{4}$", "$2$"], "any"))
+        hostile = asyncio.create_task(pool.ask("5", [GIANT], "any"))
+        async with asyncio.timeout(3.0):
+            assert await first == [1.0, 0.0]
+        assert not hostile.done()
+        hostile.cancel()
+
+
+async def test_a_reason_before_a_hostile_answer_is_asked_for_again() -> None:
+    async with VerifierPool(1, VerifierLimits(timeout_s=0.5)) as pool:
+        await pool.ask("1/2", ["$0.5$"], "any")
+        unparsed = asyncio.create_task(pool.ask("hello", ["$2$"], "any"))
+        await asyncio.sleep(0)
+        scores = await pool.ask("1/2", [GIANT, r"$\frac{2}{4}$"], "any")
+        assert scores == [Missing("not decided within 0.5 s"), 1.0]
+        assert await unparsed == [Missing("reference.answer cannot be parsed")]
+
+
+async def test_of_a_batch_whose_process_dies_only_the_question_it_was_at_is_guilty() -> None:
+    async with VerifierPool(1, VerifierLimits(timeout_s=30)) as pool:
+        await pool.ask("1/2", ["$0.5$"], "any")
+        asking = asyncio.create_task(pool.ask("5", ["$5$", GIANT, "$6$"], "any"))
+        for _ in range(MAX_ATTEMPTS):
+            await kill_one_that_computes()
+        died = Missing("the verifier process died", retryable=True)
+        assert await asking == [1.0, died, 0.0]
+
+
+async def test_a_batch_that_nobody_waits_for_is_not_asked(pool: VerifierPool) -> None:
+    for _ in range(3):
+        asking = asyncio.create_task(pool.ask("5", ["$5$"] * 40, "any"))
+        await asyncio.sleep(0)
+        asking.cancel()
+    assert await pool.ask("5", ["$5$"], "any") == [1.0]
 
 
 async def test_a_hostile_answer_holds_one_place_only() -> None:
@@ -57,13 +97,8 @@ async def test_an_answer_whose_process_dies_twice_is_null_and_retryable() -> Non
     async with VerifierPool(1, VerifierLimits(timeout_s=30)) as pool:
         await pool.ask("1/2", ["$0.5$"], "any")
         asking = asyncio.create_task(pool.ask("5", [GIANT], "any"))
-        killed: set[int] = set()
-        while len(killed) < 2:
-            await asyncio.sleep(0.2)
-            for child in set(verifier_children()) - killed:
-                if cpu_ticks(child) > 5:
-                    os.kill(child, signal.SIGKILL)
-                    killed.add(child)
+        for _ in range(MAX_ATTEMPTS):
+            await kill_one_that_computes()
         assert await asking == [Missing("the verifier process died", retryable=True)]
         assert await pool.ask("1/2", ["$0.5$"], "any") == [1.0]
 
@@ -104,7 +139,7 @@ async def test_children_end_with_the_pool() -> None:
 async def test_children_of_a_killed_worker_end_even_while_they_compute() -> None:
     nursery = Nursery()
     child = await nursery.start()
-    child.writer.write(b'{"gold": "5", "text": "\\\\boxed{10^{10^{10}}}", "extract": "any"}\n')
+    child.writer.write(b'[["5", "\\\\boxed{10^{10^{10}}}", "any"]]\n')
     await asyncio.sleep(0.3)
     os.kill(zygote(), signal.SIGKILL)
     await asyncio.sleep(0.3)
@@ -176,6 +211,17 @@ async def test_answers_are_compared_as_mathematics(pool: VerifierPool) -> None:
         assert (gold, text, score) == (gold, text, expected)
 
 
+async def kill_one_that_computes() -> None:
+    """For longer than any but a hostile answer takes."""
+    while True:
+        before = {child: cpu_ticks(child) for child in verifier_children()}
+        await asyncio.sleep(0.2)
+        for child, ticks in before.items():
+            if cpu_ticks(child) - ticks > 5:
+                os.kill(child, signal.SIGKILL)
+                return
+
+
 def zygote() -> int:
     return next(pid for pid in children(os.getpid()) if "verifier.zygote" in command(pid))
 
@@ -201,5 +247,9 @@ def state(pid: int) -> str:
 
 
 def cpu_ticks(pid: int) -> int:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    """0 once it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
     return int(fields[11]) + int(fields[12])

@@ -4,6 +4,7 @@ import asyncio
 import math
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -49,26 +50,35 @@ class ChildLimits:
     cpu_s: float = math.inf
 
 
-async def next_line(child: Child, limits: ChildLimits) -> bytes | Broken:
+async def next_line(
+    child: Child, limits: ChildLimits, num_done: Callable[[], int] = lambda: 0
+) -> bytes | Broken:
     """The next line, or the limit that the child broke; it is for the caller to kill it then.
 
     Most lines come at once, so what only late ones need is looked up when one is late: CPU time
-    counts from the first look on, 0.05 s after the start.
+    counts from the first look on, 0.05 s after the start. A line of several answers has the time
+    of one again whenever a look finds more of them done; the last look is at a child that died.
     """
-    started_s, cpu_before_s = time.monotonic(), None
+    started_s, cpu_before_s, done_before = time.monotonic(), None, 0
     while True:
         try:
             async with asyncio.timeout(_LOOK_S):
                 line = await child.reader.readline()
-            return line if line.endswith(b"\n") else "died"
         except TimeoutError:
+            if (done := num_done()) > done_before:
+                started_s, cpu_before_s, done_before = time.monotonic(), None, done
             cpu_before_s = child.cpu_s() if cpu_before_s is None else cpu_before_s
             if broken := _broken(child, limits, time.monotonic() - started_s, cpu_before_s):
                 return broken
+            continue
         except OSError:
-            return "died"
+            line = b""
         except ValueError:  # why: so a StreamReader says that a line is over its limit
             return "too_long"
+        if line.endswith(b"\n"):
+            return line
+        num_done()
+        return "died"
 
 
 def _broken(child: Child, limits: ChildLimits, wall_s: float, cpu_before_s: float) -> Broken | None:

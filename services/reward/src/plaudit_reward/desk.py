@@ -53,9 +53,7 @@ class Desk:
         chosen = self._registry.choose(request.rewards)
         return Plan.model_construct(
             groups=[
-                PlannedGroup.model_construct(
-                    group_id=group.group_id, num_completions=len(group.completions)
-                )
+                PlannedGroup(group_id=group.group_id, num_completions=len(group.completions))
                 for group in request.groups
             ],
             rewards=[

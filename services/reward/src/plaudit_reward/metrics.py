@@ -1,6 +1,13 @@
 """What /metrics of the reward API and its workers says."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from prometheus_client import Counter, Histogram
+
 from plaudit.telemetry import counter, gauge, histogram
+from plaudit_reward.reward import Missing, Score
 
 SCORES = counter(
     "plaudit_reward_scores_total",
@@ -47,3 +54,26 @@ ARCHIVE_APPENDS = counter(
 ARCHIVE_EVICTIONS = counter(
     "plaudit_reward_archive_evictions_total", "Entries that had to go because an archive was full."
 )
+
+
+@dataclass(frozen=True)
+class Meters:
+    """Those of one reward: looking them up by its name costs more than counting."""
+
+    seconds: Histogram
+    scored: Counter
+    missing: Counter
+
+    def count(self, scores: Sequence[Score], took_s: float) -> None:
+        """A group."""
+        num_missing = len([score for score in scores if isinstance(score, Missing)])
+        self.missing.inc(num_missing)
+        self.scored.inc(len(scores) - num_missing)
+        self.seconds.observe(took_s)
+
+
+@lru_cache(maxsize=1024)
+def meters_of(reward: str) -> Meters:
+    return Meters(
+        SECONDS.labels(reward), SCORES.labels(reward, "scored"), SCORES.labels(reward, "missing")
+    )

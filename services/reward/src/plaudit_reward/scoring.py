@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -13,13 +13,14 @@ from plaudit.schemas.common import Contract
 from plaudit.schemas.reward import Answer, RewardGroup, ScoreRequest
 from plaudit.schemas.sandbox import RunRequest, RunResult
 from plaudit.telemetry import get_logger
-from plaudit_reward.metrics import SCORES, SECONDS
+from plaudit_reward.metrics import meters_of
 from plaudit_reward.registry import Chosen, Registry
 from plaudit_reward.reward import Missing, PerToken, Pool, Reward, Score
 from plaudit_reward.verifier.verifier import Verifier
 from plaudit_reward.wire import Found, PoolScores
 
 T = TypeVar("T")
+Compute = Callable[[Reward, Contract], Awaitable[list[Score]]]
 
 log = get_logger(__name__)
 
@@ -47,8 +48,11 @@ class GroupContext:
         params = params or reward.params()
         key = reward.name, params.model_dump_json()
         if key not in self.computed:
-            self.computed[key] = asyncio.create_task(reward(self.group, params, self))
+            self.computed[key] = asyncio.create_task(self.compute(reward, params))
         return await self.computed[key]
+
+    async def compute(self, reward: Reward, params: Contract) -> list[Score]:
+        return await reward(self.group, params, self)
 
     async def verify(self, gold: str, answers: Sequence[str], extract: str) -> list[Score]:
         if self.resources.verifier is None:
@@ -100,43 +104,36 @@ class Scorer:
             return
         context = GroupContext(group, self.resources)
 
-        async def fill(one: Chosen) -> None:
-            columns[one.reward.name] = await self._values(one, context)
+        async def fill(one: Chosen, compute: Compute) -> None:
+            columns[one.reward.name] = await _values(one, context, compute)
 
         try:
-            if len(chosen) == 1:  # a task less for each group of a large request
-                await fill(chosen[0])
+            if len(chosen) == 1:  # nobody to share its values with, and two tasks less
+                await fill(chosen[0], context.compute)
             else:
-                await asyncio.gather(*(fill(one) for one in chosen))
+                await asyncio.gather(*(fill(one, context.score) for one in chosen))
         finally:
             for task in context.computed.values():
                 task.cancel()
 
-    async def _values(self, chosen: Chosen, context: GroupContext) -> list[Score]:
-        name, started_s = chosen.reward.label or chosen.reward.name, time.perf_counter()
-        try:
-            scores = [
-                _checked(score, answer)
-                for score, answer in zip(
-                    await context.score(chosen.reward, chosen.params),
-                    context.group.completions,
-                    strict=True,
-                )
-            ]
-        except Exception as error:  # why: a reward's bug costs its own values, not the others'
-            log.exception("reward_failed", reward=name)
-            reason = f"the reward failed: {type(error).__name__}: {str(error)[:500]}"
-            scores = [Missing(reason)] * len(context.group.completions)
-        SECONDS.labels(name).observe(time.perf_counter() - started_s)
-        num_missing = sum(isinstance(score, Missing) for score in scores)
-        SCORES.labels(name, "missing").inc(num_missing)
-        SCORES.labels(name, "scored").inc(len(scores) - num_missing)
-        return scores
+
+async def _values(chosen: Chosen, context: GroupContext, compute: Compute) -> list[Score]:
+    name, started_s = chosen.reward.label or chosen.reward.name, time.perf_counter()
+    answers = context.group.completions
+    try:
+        found = await compute(chosen.reward, chosen.params)
+        scores = [_checked(*pair) for pair in zip(found, answers, strict=True)]
+    except Exception as error:  # why: a reward's bug costs its own values, not the others'
+        log.exception("reward_failed", reward=name)
+        reason = f"the reward failed: {type(error).__name__}: {str(error)[:500]}"
+        scores = [Missing(reason)] * len(answers)
+    meters_of(name).count(scores, time.perf_counter() - started_s)
+    return scores
 
 
 def _checked(score: Score, answer: Answer) -> Score:
     """A number that is none, or an array that does not fit the tokens, is a bug of the reward."""
-    if isinstance(score, Missing):
+    if isinstance(score, Missing) or (isinstance(score, float) and math.isfinite(score)):
         return score
     values = (*score.tokens, score.total()) if isinstance(score, PerToken) else (score,)
     wrong = next((value for value in values if not math.isfinite(value)), None)

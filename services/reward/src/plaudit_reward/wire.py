@@ -80,7 +80,7 @@ def join(plan: Plan, answers: Mapping[Pool, PoolScores | str]) -> ScoreResponse:
     batch = [[_numbers(values) for values in completions] for completions in found]
     mixed = batch if mixer.is_plain else mixer.mix(batch)
     groups = [
-        GroupScore.model_construct(
+        GroupScore(
             group_id=group.group_id,
             scores=[_score(*one, mixer) for one in zip(found[i], batch[i], mixed[i], strict=True)],
         )
@@ -123,9 +123,9 @@ def _numbers(values: Mapping[str, Value]) -> dict[str, float | None]:
 def _score(
     values: Mapping[str, Value], numbers: Values, mixed: Values, mixer: Mixer
 ) -> CompletionScore:
-    return CompletionScore.model_construct(
+    return CompletionScore(
         total=mixer.total(mixed),
-        rewards=dict(numbers),
+        rewards=numbers,
         errors={name: value for name, value in values.items() if isinstance(value, str)},
         token_rewards={
             name: value.tokens for name, value in values.items() if isinstance(value, TokenValues)

@@ -1,12 +1,13 @@
-"""The process in which Math-Verify runs: it answers one question after another, or is killed.
+"""The process in which Math-Verify runs: it answers one batch after another, or is killed.
 
-Each question is a JSON line {gold, text, extract}; each answer a JSON line {value} or {missing}.
+A batch is a JSON line of [gold, text, extract]s; the reply a JSON line with a verdict, or the
+reason why there is none, for each of them.
 Math-Verify's own time limits are switched off: they rest on SIGALRM and on an exception that is
 no `Exception`, and the parent's SIGKILL needs the cooperation of nobody.
 """
 
 import json
-import logging
+import re
 import resource
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -15,8 +16,12 @@ from typing import Any, BinaryIO
 from latex2sympy2_extended import NormalizationConfig
 from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse, verify
 
+from plaudit_reward.verifier.noted import Answer, Noted
+
 MAX_ADDRESS_BYTES = 4 * 2**30
 _GOLDS = 256
+_LATEX = re.compile(r"[\\$\[]")
+"""What a text must have for Math-Verify to find LaTeX in it."""
 _UNPARSED = "reference.answer cannot be parsed"
 
 
@@ -32,43 +37,47 @@ def _latex(*, lenient: bool) -> LatexExtractionConfig:
     )
 
 
+GOLD = [LatexExtractionConfig(), ExprExtractionConfig()]
 EXTRACT = {
     "any": [_latex(lenient=True), ExprExtractionConfig()],
     "latex": [_latex(lenient=False)],
 }
 
 
-def answer_questions(questions: BinaryIO, answer: Callable[[bytes], None]) -> None:
+def answer_batches(batches: BinaryIO, reply: Callable[[bytes], None], noted: Noted) -> None:
     """Until there are no more."""
     resource.setrlimit(resource.RLIMIT_AS, (MAX_ADDRESS_BYTES, MAX_ADDRESS_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    logging.disable(logging.CRITICAL)
-    for line in questions:
-        answer(json.dumps(answer_question(**json.loads(line))).encode() + b"\n")
+    for line in batches:
+        answers: list[Answer] = []
+        for gold, text, extract in json.loads(line):
+            answers.append(answer_question(gold, text, extract))
+            noted.note(len(answers) - 1, answers[-1])
+        reply(json.dumps(answers).encode() + b"\n")
 
 
-def answer_question(gold: str, text: str, extract: str) -> dict[str, Any]:
-    """{"value": 0.0 or 1.0}, or {"missing": reason}. Takes as long as it takes."""
+def answer_question(gold: str, text: str, extract: str) -> Answer:
+    """0.0, 1.0, or why neither. Takes as long as it takes."""
     parsed_gold = _parse_gold(gold)
     if not parsed_gold:
-        return {"missing": _UNPARSED}
+        return _UNPARSED
     parsed = _parse(text, EXTRACT[extract])
     try:
-        return {
-            "value": float(verify(parsed_gold, parsed, timeout_seconds=None, raise_on_error=True))
-        }
+        return float(verify(parsed_gold, parsed, timeout_seconds=None, raise_on_error=True))
     except Exception as error:  # why: sympy raises anything; undecided is not the same as wrong
         if verify(parsed_gold, parsed, timeout_seconds=None):
-            return {"value": 1.0}
-        return {"missing": f"Math-Verify failed: {type(error).__name__}: {str(error)[:200]}"}
+            return 1.0
+        return f"Math-Verify failed: {type(error).__name__}: {str(error)[:200]}"
 
 
 @lru_cache(maxsize=_GOLDS)
 def _parse_gold(gold: str) -> list[Any]:
-    return _parse(gold, [LatexExtractionConfig(), ExprExtractionConfig()])
+    return _parse(gold, GOLD)
 
 
 def _parse(text: str, extract: Sequence[Any]) -> list[Any]:
+    if not _LATEX.search(text):  # a slow search for it would find none
+        extract = [one for one in extract if not isinstance(one, LatexExtractionConfig)]
     return parse(  # type: ignore[no-any-return]
         text, extraction_config=extract, extraction_mode="first_match", parsing_timeout=None
     )

@@ -27,9 +27,9 @@ def refusal(text: str) -> str | None:
     if len(text) > MAX_TEXT_CHARS:
         return f"{len(text)} characters, more than {MAX_TEXT_CHARS}"
     part = _part_to_parse(text)
-    if _DIGITS.search(part):
+    if len(part) > MAX_DIGITS and _DIGITS.search(part):
         return f"a number of more than {MAX_DIGITS} digits"
-    if _FACTORIAL.search(part):
+    if "!" in part and _FACTORIAL.search(part):
         return f"the factorial of a number of more than {MAX_FACTORIAL_DIGITS} digits"
     if _is_huge_power(part):
         return f"an exponent over {MAX_EXPONENT}"
@@ -45,6 +45,8 @@ def _part_to_parse(text: str) -> str:
 
 
 def _is_huge_power(text: str) -> bool:
+    if "^" not in text and "**" not in text:
+        return False
     if any(len(digits) > 5 or int(digits) > MAX_EXPONENT for digits in _EXPONENT.findall(text)):
         return True
     towers = ((int(base), int(exponent)) for base, exponent in _TOWER.findall(text))

@@ -3,19 +3,28 @@
 import asyncio
 import socket
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Self
 
 from plaudit.errors import Unavailable
 from plaudit.telemetry import get_logger
 from plaudit_reward.child_process import Child
 from plaudit_reward.verifier.messages import KILL, START
+from plaudit_reward.verifier.noted import Noted, empty_notes
 
 START_TIMEOUT_S = 60.0
 """Importing sympy takes that long on a machine that is busy beyond reason."""
 CALL_TIMEOUT_S = 10.0
 _MAX_REPLY_BYTES = 64
+_MAX_LINE_BYTES = 2**20
 
 log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class VerifierChild(Child):
+    noted: Noted
 
 
 class Nursery:
@@ -32,16 +41,17 @@ class Nursery:
     async def __aexit__(self, *_: object) -> None:
         await self._end_zygote()
 
-    async def start(self) -> Child:
+    async def start(self) -> VerifierChild:
         ours, theirs = socket.socketpair()
-        with theirs:
+        with theirs, empty_notes() as file:
+            noted = Noted(file)
             try:
-                pid = int(await self._call(START, theirs.fileno()))
+                pid = int(await self._call(START, [theirs.fileno(), file.fileno()]))
             except BaseException:
                 ours.close()
                 raise
-        reader, writer = await asyncio.open_unix_connection(sock=ours)
-        return Child(pid, reader, writer)
+        reader, writer = await asyncio.open_unix_connection(sock=ours, limit=_MAX_LINE_BYTES)
+        return VerifierChild(pid, reader, writer, noted)
 
     async def kill(self, child: Child) -> None:
         """SIGKILL. A zygote that is gone has taken its children with it."""
@@ -51,14 +61,14 @@ class Nursery:
         except Unavailable as error:
             log.warning("verifier_zygote_died", error=str(error))
 
-    async def _call(self, message: bytes, handle: int | None = None) -> bytes:
+    async def _call(self, message: bytes, handles: Sequence[int] = ()) -> bytes:
         async with self._lock:
             if message == START:
                 await self._ensure_zygote()
             if self._control is None:
                 raise Unavailable("The verifier's zygote is not running.")
             try:
-                socket.send_fds(self._control, [message], [] if handle is None else [handle])
+                socket.send_fds(self._control, [message], handles)
                 return await self._receive(self._control, CALL_TIMEOUT_S)
             except (OSError, TimeoutError) as error:
                 await self._end_zygote()

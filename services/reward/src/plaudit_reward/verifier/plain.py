@@ -9,6 +9,7 @@ import re
 from decimal import Decimal
 
 _NUMBER = r"-?(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,4})?"
+_DIGITS = frozenset("0123456789")
 _PLAIN = re.compile(_NUMBER)
 _NOTHING = re.compile(r"[\d\\$\[]")
 _LATEX = re.compile(r"[\\$\[]")
@@ -47,10 +48,10 @@ def _boxed(text: str) -> str | None:
 
 def _at_end(text: str) -> str | None:
     """The number that a text without LaTeX ends with."""
-    if _LATEX.search(text) or _HOPE in text:
-        return None
     text = text.strip(" \n")
     whole = text.removesuffix(".")
+    if whole[-1:] not in _DIGITS or _LATEX.search(text) or _HOPE in text:
+        return None
     if _PLAIN.fullmatch(whole):
         return whole
     tail = text[-_TAIL_CHARS:]

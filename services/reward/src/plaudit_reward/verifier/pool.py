@@ -1,7 +1,6 @@
 """A few verifier children, each killed when one question takes too long or too much memory."""
 
 import asyncio
-import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,13 +8,13 @@ from typing import Self
 
 from plaudit.errors import PlauditError
 from plaudit.telemetry import get_logger
-from plaudit_reward.child_process import Child, ChildLimits, next_line
+from plaudit_reward.child_process import Broken, ChildLimits, next_line
 from plaudit_reward.metrics import VERIFIER_KILLS
 from plaudit_reward.reward import Missing, Score
-from plaudit_reward.verifier.nursery import Nursery
+from plaudit_reward.verifier.batch import Asked, Batch, Question
+from plaudit_reward.verifier.noted import MAX_BATCH
+from plaudit_reward.verifier.nursery import Nursery, VerifierChild
 
-MAX_BATCH = 32
-"""Questions sent to a child in one go. Those behind a hostile one wait for its deadline."""
 MAX_ATTEMPTS = 2
 MAX_WALL = 5
 
@@ -33,27 +32,10 @@ class VerifierLimits:
 
 
 @dataclass
-class Question:
-    gold: str
-    text: str
-    extract: str
-    future: asyncio.Future[Score]
-    num_attempts: int = 0
-
-    def line(self) -> bytes:
-        question = {"gold": self.gold, "text": self.text, "extract": self.extract}
-        return json.dumps(question).encode() + b"\n"
-
-    def settle(self, score: Score) -> None:
-        if not self.future.done():
-            self.future.set_result(score)
-
-
-@dataclass
 class _Seat:
     """A place for one child. `num_answers` are those of the child that sits there now."""
 
-    child: Child | None = None
+    child: VerifierChild | None = None
     num_answers: int = 0
 
 
@@ -79,60 +61,55 @@ class VerifierPool:
 
     async def ask(self, gold: str, texts: Sequence[str], extract: str) -> list[Score]:
         """One score per text; how many may wait is bounded by the worker's concurrency."""
-        loop = asyncio.get_running_loop()
-        questions = [Question(gold, text, extract, loop.create_future()) for text in texts]
-        for question in questions:
-            self._waiting.put_nowait(question)
-        return list(await asyncio.gather(*(question.future for question in questions)))
+        asked = Asked(len(texts), asyncio.get_running_loop().create_future())
+        for place, text in enumerate(texts):
+            self._waiting.put_nowait(Question(gold, text, extract, asked, place))
+        return await asked.future
 
     async def _work(self) -> None:
         seat = _Seat()
         try:
             while True:
-                batch = await self._take()
+                questions = await self._take()
+                if not questions:  # nobody waits for them any more
+                    continue
                 try:
-                    await self._serve(seat, batch)
+                    await self._serve(seat, questions)
                 except (PlauditError, OSError) as error:
                     log.warning("verifier_unavailable", error=str(error))
                     await self._leave(seat)
-                    self._fail(batch, f"the verifier is not available: {error}")
+                    self._fail(questions, f"the verifier is not available: {error}")
         finally:
             if seat.child is not None:
                 seat.child.writer.close()
 
     async def _take(self) -> list[Question]:
-        batch = [await self._waiting.get()]
+        questions = [await self._waiting.get()]
         fair_share = -(-self._waiting.qsize() // self._num_children)
         with suppress(asyncio.QueueEmpty):
-            while len(batch) < min(MAX_BATCH, 1 + fair_share):
-                batch.append(self._waiting.get_nowait())
-        return [question for question in batch if not question.future.done()]
+            while len(questions) < min(MAX_BATCH, 1 + fair_share):
+                questions.append(self._waiting.get_nowait())
+        return [question for question in questions if question.is_open()]
 
-    async def _serve(self, seat: _Seat, batch: list[Question]) -> None:
+    async def _serve(self, seat: _Seat, questions: list[Question]) -> None:
         child = await self._fresh_enough(seat)
-        child.writer.write(b"".join(question.line() for question in batch))
-        for index, question in enumerate(batch):
-            reply = await self._reply(child)
-            seat.num_answers += 1
-            if isinstance(reply, bytes):
-                question.settle(_score(reply))
-                continue
-            await self._leave(seat)
-            self._settle_failed(question, reply)
-            for unanswered in batch[index + 1 :]:
-                self._waiting.put_nowait(unanswered)
-            return
-
-    async def _reply(self, child: Child) -> bytes | Missing:
-        """The next line, or why there will be none."""
+        seat.num_answers += len(questions)
+        batch = Batch(questions, child)
+        batch.send()
         limits = self._limits
         # CPU time, so that a busy machine does not cost right answers their value.
         of_one = ChildLimits(MAX_WALL * limits.timeout_s, limits.memory_bytes, limits.timeout_s)
-        line = await next_line(child, of_one)
-        if isinstance(line, bytes):
-            return line
-        VERIFIER_KILLS.labels(line).inc()
-        match line:
+        reply = await next_line(child, of_one, batch.settle_noted)
+        if isinstance(reply, bytes):
+            batch.settle(reply)
+            return
+        await self._leave(seat)
+        self._sort_out(batch, self._why(reply))
+
+    def _why(self, broken: Broken) -> Missing:
+        limits = self._limits
+        VERIFIER_KILLS.labels(broken).inc()
+        match broken:
             case "timeout":
                 return Missing(f"not decided within {limits.timeout_s:g} s")
             case "memory":
@@ -140,19 +117,24 @@ class VerifierPool:
             case "died" | "too_long":
                 return Missing("the verifier process died", retryable=True)
 
-    def _settle_failed(self, question: Question, why: Missing) -> None:
-        """A death that was not ours may have been an accident: one more attempt."""
-        question.num_attempts += 1
-        if why.retryable and question.num_attempts < MAX_ATTEMPTS:
-            self._waiting.put_nowait(question)
-        else:
-            question.settle(why)
+    def _sort_out(self, batch: Batch, why: Missing) -> None:
+        """All but the question that has cost the child its life are asked again.
 
-    def _fail(self, batch: Sequence[Question], reason: str) -> None:
-        for question in batch:
+        That one, too, if it may have been an accident: a death that was not ours.
+        """
+        guilty = batch.guilty()
+        guilty.num_attempts += 1
+        if not why.retryable or guilty.num_attempts == MAX_ATTEMPTS:
+            guilty.settle(why)
+        for question in batch.questions:
+            if question.is_open():
+                self._waiting.put_nowait(question)
+
+    def _fail(self, questions: Sequence[Question], reason: str) -> None:
+        for question in questions:
             question.settle(Missing(reason, retryable=True))
 
-    async def _fresh_enough(self, seat: _Seat) -> Child:
+    async def _fresh_enough(self, seat: _Seat) -> VerifierChild:
         if seat.child is not None and (
             seat.num_answers >= self._limits.max_answers
             or seat.child.resident_bytes() > self._limits.memory_bytes // 2
@@ -166,8 +148,3 @@ class VerifierPool:
         child, seat.child = seat.child, None
         if child is not None:
             await self._nursery.kill(child)
-
-
-def _score(line: bytes) -> Score:
-    answer = json.loads(line)
-    return Missing(answer["missing"]) if "missing" in answer else float(answer["value"])

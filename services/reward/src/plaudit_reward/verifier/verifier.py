@@ -12,6 +12,9 @@ from plaudit_reward.verifier.plain import decide
 from plaudit_reward.verifier.pool import VerifierPool
 
 MAX_CACHED = 50_000
+_ASKED, _CACHED, _PLAIN, _REFUSED = map(
+    VERIFICATIONS.labels, ("asked", "cached", "plain", "refused")
+)
 
 
 class Verifier:
@@ -26,30 +29,35 @@ class Verifier:
         if reason := refusal(gold):
             return [Missing(f"reference.answer: {reason}")] * len(texts)
         texts = [marked_answer(text, extract) for text in texts]
-        known = {text: self._without_asking(gold, text, extract) for text in set(texts)}
-        unknown = [text for text, score in known.items() if score is None]
+        known: dict[str, Score] = {}
+        unknown: dict[str, bytes] = {}
+        for text in dict.fromkeys(texts):
+            score = _decided(gold, text, extract)
+            if score is None:
+                key = _key(gold, text, extract)
+                score = self._remembered(key)
+            if score is None:
+                unknown[text] = key
+            else:
+                known[text] = score
         if unknown:
-            asked = await self._pool.ask(gold, unknown, extract)
-            VERIFICATIONS.labels("asked").inc(len(asked))
-            for text, answer in zip(unknown, asked, strict=True):
-                known[text] = answer
-                self._remember(_key(gold, text, extract), answer)
-        return [score for text in texts if (score := known[text]) is not None]
+            known |= await self._ask(gold, unknown, extract)
+        return [known[text] for text in texts]
 
-    def _without_asking(self, gold: str, text: str, extract: str) -> Score | None:
-        if reason := refusal(text):
-            VERIFICATIONS.labels("refused").inc()
-            return Missing(f"the answer is not verified: {reason}")
-        plain = decide(gold, text, extract)
-        if plain is not None:
-            VERIFICATIONS.labels("plain").inc()
-            return plain
-        key = _key(gold, text, extract)
-        if key in self._cache:
-            VERIFICATIONS.labels("cached").inc()
+    async def _ask(self, gold: str, keys: dict[str, bytes], extract: str) -> dict[str, Score]:
+        """By text, of which `keys` has the place in the cache."""
+        scores = await self._pool.ask(gold, [*keys], extract)
+        _ASKED.inc(len(scores))
+        for key, score in zip(keys.values(), scores, strict=True):
+            self._remember(key, score)
+        return dict(zip(keys, scores, strict=True))
+
+    def _remembered(self, key: bytes) -> Score | None:
+        score = self._cache.get(key)
+        if score is not None:
+            _CACHED.inc()
             self._cache.move_to_end(key)
-            return self._cache[key]
-        return None
+        return score
 
     def _remember(self, key: bytes, score: Score) -> None:
         if isinstance(score, Missing) and score.retryable:
@@ -57,6 +65,17 @@ class Verifier:
         self._cache[key] = score
         if len(self._cache) > MAX_CACHED:
             self._cache.popitem(last=False)
+
+
+def _decided(gold: str, text: str, extract: str) -> Score | None:
+    """What needs neither Math-Verify nor the cache."""
+    if reason := refusal(text):
+        _REFUSED.inc()
+        return Missing(f"the answer is not verified: {reason}")
+    plain = decide(gold, text, extract)
+    if plain is not None:
+        _PLAIN.inc()
+    return plain
 
 
 def _key(gold: str, text: str, extract: str) -> bytes:
