@@ -23,7 +23,7 @@ class VerdictRetention(Contract):
     max_runs: int = Field(default=16, ge=1, le=10_000)
     """Of each caller; those that were judged for last stay."""
     max_age_s: float = Field(default=7 * _DAY_S, ge=1.0, le=3650 * _DAY_S)
-    max_bytes: int = Field(default=8192, ge=4096, le=2**20)
+    max_bytes: int = Field(default=8192, ge=4096, le=65_536)
     """Of one verdict. Of longer texts the start of the question and the end of the reply stay."""
 
 
