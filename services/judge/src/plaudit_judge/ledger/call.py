@@ -11,8 +11,8 @@ from plaudit_judge.judges.base import Reply
 from plaudit_judge.origin import Origin
 from plaudit_judge.parse import Seat
 
-Place = Literal["first", "second", "tie"]
-_PLACES: dict[Seat, Place] = {"A": "first", "B": "second", "tie": "tie"}
+ShownWinner = Literal["first", "second", "tie"]
+_WINNERS: dict[Seat, ShownWinner] = {"A": "first", "B": "second", "tie": "tie"}
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Call:
     seed: int | None
     reply: Reply
     latency_s: float
-    winner: Place | None = None
+    winner: ShownWinner | None = None
     scores: list[float | None] | None = None
     calls: int = 1
     cached: bool = False
@@ -38,5 +38,5 @@ class Call:
     judged_at: float = field(default_factory=time.time)
 
 
-def place_of(seat: Seat | None) -> Place | None:
-    return _PLACES[seat] if seat is not None else None
+def winner_of(seat: Seat | None) -> ShownWinner | None:
+    return _WINNERS[seat] if seat is not None else None

@@ -7,7 +7,7 @@ from plaudit.schemas.common import Message
 from plaudit.schemas.judge_reward import JudgeRewardRequest
 from plaudit_judge.judges.base import Case, Opinion, Reply, Reward, ScoreCase, Scores
 from plaudit_judge.judges.reward_judge import shown
-from plaudit_judge.ledger.call import Call, place_of
+from plaudit_judge.ledger.call import Call, winner_of
 from plaudit_judge.origin import Origin
 
 
@@ -31,7 +31,7 @@ def compared(judge: str, case: Case, origin: Origin, said: Opinion, latency_s: f
             seed=case.seed,
             reply=one.reply,
             latency_s=latency_s,
-            winner=place_of(one.seat),
+            winner=winner_of(one.seat),
             calls=one.calls,
             cached=one.cache_hit,
         )
