@@ -31,6 +31,7 @@ import plaudit_sandbox.app
 import plaudit_sandbox.cli
 import plaudit_sandbox.metrics
 import plaudit_trainer.cli
+import plaudit_trainer.conductor.metrics
 from plaudit.config import ServiceSettings
 from plaudit.config.api_key import WithApiKey
 from plaudit.config.keys import NamedKey
@@ -46,6 +47,7 @@ from plaudit_judge.judges.nemotron_genrm import NemotronGenrmSpec
 from plaudit_judge.judges.openai import OpenAISpec as OpenAIJudgeSpec
 from plaudit_judge.judges.reward_model import RewardModelSpec
 from plaudit_judge.judges.rule import RuleSpec
+from plaudit_judge.ledger.budget_metrics import budget_metrics
 from plaudit_judge.ledger.prices import Price
 from plaudit_judge.ledger.retention import CostRetention, VerdictRetention
 from plaudit_judge.settings import JudgeKey, JudgeSettings
@@ -60,6 +62,7 @@ from plaudit_reward.registry import load_registry
 from plaudit_reward.settings import RewardSettings
 from plaudit_rollout.settings import RolloutSettings
 from plaudit_sandbox.settings import SandboxSettings
+from plaudit_trainer.conductor.metrics import Figures, run_metrics
 from plaudit_trainer.data import load_rows
 from plaudit_trainer.settings import TrainerSettings
 
@@ -77,6 +80,7 @@ METRICS: dict[str, tuple[ModuleType, ...]] = {
     "reward": (plaudit_reward.metrics,),
     "judge": (plaudit_judge.metrics,),
     "sandbox": (plaudit_sandbox.metrics,),
+    "trainer": (plaudit_trainer.conductor.metrics,),
     "every-service": (plaudit.service.middleware, plaudit.service.gate),
 }
 SETTINGS: dict[str, tuple[Any, ...]] = {
@@ -140,6 +144,12 @@ def test_the_page_has_every_metric(name: str) -> None:
 def test_the_queue_page_has_every_metric() -> None:
     for metric in queue_metrics():
         assert f"`{metric.name}{'_total' if metric.type == 'counter' else ''}`" in page("queue")
+
+
+def test_the_pages_have_every_metric_that_is_made_when_asked() -> None:
+    for name, metrics in {"trainer": run_metrics(Figures()), "judge": budget_metrics({})}.items():
+        for metric in metrics:
+            assert f"`{metric.name}" in page(name), metric.name
 
 
 @pytest.mark.parametrize("name", SETTINGS)

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -25,6 +24,7 @@ from plaudit.service import (
 from plaudit.service.redis import connect, redis_check
 from plaudit_judge.desk import Desk
 from plaudit_judge.jobs import VERBS, Verb
+from plaudit_judge.ledger.budget_metrics import budget_metrics_text
 from plaudit_judge.ledger.routes import add_ledger_routes
 from plaudit_judge.measuring import Measuring
 from plaudit_judge.settings import JudgeSettings
@@ -47,13 +47,17 @@ def make_app(settings: JudgeSettings) -> FastAPI:
             await desk.aclose()
             await redis.aclose()
 
+    async def more_metrics() -> bytes:
+        budgets = await budget_metrics_text(settings, redis)
+        return await queue_metrics_text(*desk.queues.values()) + budgets
+
     app = create_app(
         "judge",
         settings,
         lifespan=lifespan,
         checks={"redis": redis_check(redis)},
         lists=("judges", "rubrics"),
-        more_metrics=partial(queue_metrics_text, *desk.queues.values()),
+        more_metrics=more_metrics,
     )
     measuring = Measuring(redis)
     for verb in VERBS:

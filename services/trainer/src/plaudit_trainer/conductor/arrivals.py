@@ -7,6 +7,7 @@ from plaudit.schemas.rollout import RolloutAck, RolloutGroup
 from plaudit.schemas.run import ReadyGroup, StageTimes
 from plaudit.telemetry import get_logger
 from plaudit_trainer.conductor.context import Context
+from plaudit_trainer.conductor.metrics import GROUP_STAGE_SECONDS
 from plaudit_trainer.conductor.scoring import Scored, Scorer
 
 _LEASE_WAIT_S = 2.0
@@ -81,6 +82,8 @@ class Arrivals:
             times=StageTimes(seconds=times),
         )
         if await context.ledger.ready(group.group_id, ready.model_dump_json().encode()):
+            for stage, seconds in times.items():
+                GROUP_STAGE_SECONDS.labels(stage).observe(seconds)
             context.run_dir.append_jsonl("groups.jsonl", [_record(ready)])
 
     async def _score(self, group: RolloutGroup, kind: str) -> Scored:

@@ -50,6 +50,8 @@ class Context:
     waiting: WaitingList = field(default_factory=WaitingList)
     scoring: set[str] = field(default_factory=set)
     served_step: int | None = None
+    progressed_at: float | None = None
+    """When the ledger last moved, by `clock`."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     clock: Callable[[], float] = time.time
     consumer: str = field(default_factory=lambda: uuid.uuid4().hex)

@@ -21,6 +21,7 @@ from plaudit.telemetry import get_logger
 from plaudit_trainer.conductor.context import Context
 from plaudit_trainer.conductor.evaluation import EvalScorers
 from plaudit_trainer.conductor.lifecycle import Lifecycle
+from plaudit_trainer.conductor.metrics import run_metrics_text
 from plaudit_trainer.conductor.scoring import Scorer
 from plaudit_trainer.conductor.status import StatusPage
 from plaudit_trainer.conductor.watch import PolicyWatch
@@ -46,6 +47,7 @@ def run(run_path: Path) -> None:
         async with AsyncExitStack() as stack:
             conductor = await build(run_dir, settings, stack)
             app.state.page = conductor.page
+            app.state.context = conductor.context
             task = asyncio.create_task(conductor.conduct())
             task.add_done_callback(_end_if_broken)
             try:
@@ -57,7 +59,11 @@ def run(run_path: Path) -> None:
             if not task.cancelled():
                 task.result()
 
-    app = create_app(name="trainer", settings=settings, lifespan=lifespan, checks={})
+    async def more_metrics() -> bytes:
+        context: Context = app.state.context
+        return await run_metrics_text(context)
+
+    app = create_app("trainer", settings, lifespan=lifespan, more_metrics=more_metrics)
 
     @app.get("/v1/status")
     async def status() -> RunStatus:
@@ -149,7 +155,7 @@ def stage_names(recipe: Recipe) -> list[str]:
     """Names of the queues that the recipe's groups pass."""
     names = ["rollout", "reward-rules", "reward-code"]
     names += ["reward-model"] if MODEL_REWARDS & {one.name for one in shown_rewards(recipe)} else []
-    return [*names, f"judge-{recipe.judge.judge}"] if recipe.judge else names
+    return [*names, f"judge-{recipe.judge.judge}.train"] if recipe.judge else names
 
 
 def eval_rewards(recipe: Recipe) -> list[RewardRecipe]:

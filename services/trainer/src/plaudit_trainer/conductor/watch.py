@@ -111,7 +111,7 @@ class StallWatch:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._last: tuple[object, ...] = ()
-        self._since_s = context.clock()
+        context.progressed_at = self._since_s = context.clock()
         self._has_served = False
 
     async def run(self) -> None:
@@ -127,7 +127,8 @@ class StallWatch:
         self._has_served = self._has_served or context.served_step is not None
         now = (counts, num_ready, progress, self._has_served)
         if now != self._last:
-            self._last, self._since_s = now, context.clock()
+            self._last = now
+            context.progressed_at = self._since_s = context.clock()
             return
         still_s = context.clock() - self._since_s
         if still_s > self._bound_s():

@@ -123,7 +123,11 @@ class Hooks:
             step=step,
             version=self.version,
             reward=line["reward"],
+            reward_std=line["reward_std"],
+            zero_variance_ratio=line["zero_variance_groups"] / max(1, line["num_groups"]),
             staleness_mean=line["staleness"]["mean"],
+            step_s=seconds,
+            step_parts_s=line["time_s"],
             groups_per_s=line["num_groups"] / seconds,
             tokens_per_s=line["num_tokens"] / seconds,
         )
