@@ -88,6 +88,14 @@ async def spent(client: JudgeClient, run_id: str | None, usd: float) -> CostRepo
     return report
 
 
+async def settled(client: JudgeClient, run_id: str | None) -> CostReport:
+    """Once nothing is held any more."""
+    async with asyncio.timeout(10):
+        while any(budget.held_usd for budget in (await client.costs(run_id)).budgets):
+            await asyncio.sleep(0.01)
+    return await client.costs(run_id)
+
+
 async def stored(client: JudgeClient, run_id: str | None, number: int) -> list[StoredVerdict]:
     """Once there are so many."""
     async with asyncio.timeout(10):
