@@ -18,7 +18,7 @@ from plaudit_judge.ledger import ledger as module
 from plaudit_judge.ledger.costs import NANO, read_totals
 from plaudit_judge.ledger.finding import Question, find_page
 from plaudit_judge.ledger.holds import Budget, Hold, read_nano_usd, take
-from plaudit_judge.ledger.ledger import MAX_WAITING, Ledger
+from plaudit_judge.ledger.ledger import Ledger
 from plaudit_judge.ledger.taking import Taken
 
 from .calls import call, settings
@@ -133,11 +133,14 @@ async def test_without_redis_verdicts_are_dropped_and_counted_and_costs_wait(
     assert [line["event"] for line in logs] == ["ledger_not_written"]
 
 
-async def test_more_than_can_wait_is_dropped_and_counted(redis: Redis) -> None:
+async def test_more_than_can_wait_is_dropped_and_counted(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_WAITING", 300)
     before = metric("unstored_verdicts", judge="local")
     async with Ledger(settings(), redis) as ledger:
-        for _ in range(MAX_WAITING + 5):
+        for _ in range(305):
             ledger.record(Taken(call()))
         assert metric("unstored_verdicts", judge="local") == before + 5
-    assert await redis.xlen(keys.verdicts("", "r")) == MAX_WAITING
-    assert (await read_totals(redis, "r", [""]))[""]["local:train:calls"] == MAX_WAITING + 5
+    assert await redis.xlen(keys.verdicts("", "r")) == 300
+    assert (await read_totals(redis, "r", [""]))[""]["local:train:calls"] == 305
