@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 from unittest.mock import patch
 
 T = TypeVar("T")
+LEAST_S = 1e-6
+"""A sleep takes this long at least, as on a real clock, so that rounding never stops time."""
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
@@ -15,11 +17,15 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self._now_s = 1000.0
+        self._clock_resolution = LEAST_S / 2
         self._real_select = self._selector.select
         self._selector.select = self._select  # type: ignore[method-assign]
 
     def time(self) -> float:
         return self._now_s
+
+    def call_at(self, when: float, *args: Any, **kwargs: Any) -> asyncio.TimerHandle:
+        return super().call_at(max(when, self._now_s + LEAST_S), *args, **kwargs)
 
     def _select(self, timeout: float | None = None) -> Any:
         if timeout:
