@@ -54,7 +54,7 @@ async def test_codeforces_a_checker_reads_input_right_output_and_output(
 ) -> None:
     checker = f"""
 import sys
-texts = [open(name).read() for name in sys.argv[1:]]
+texts = [open(name, newline="").read() for name in sys.argv[1:]]
 print({verdict} if texts == ["21\\n", "42 \\nYes\\n", "5\\n"] else 0)
 """
     run = (await piston(http, as_codeforces_sends("print('\\n5')", checker=checker)))["run"]

@@ -55,13 +55,12 @@ class Embedders:
             )
         clean = [text.encode(errors="replace").decode().strip() for text in texts]
         keys = {text: _key(name, text) for text in clean if text}
-        # What is cached is of other weights by now.
-        known = {} if follows else self._cache
-        found = {text: known[key] for text, key in keys.items() if key in known}
+        found = {text: self._cache[key] for text, key in keys.items() if key in self._cache}
         EMBEDDINGS.labels(name, "cached").inc(len(found))
         missing = [text for text in keys if text not in found]
         if missing:
             found |= zip(missing, await _embed(name, embedder, missing), strict=True)
+        # The next group may be embedded by other weights.
         if not follows:
             for text, key in keys.items():
                 self._remember(key, found[text])
