@@ -37,7 +37,7 @@ from plaudit.config.api_key import WithApiKey
 from plaudit.config.keys import NamedKey
 from plaudit.local.recipes import read_recipe
 from plaudit.queue import QueueOptions, queue_metrics
-from plaudit_judge.judges.base import SpecBase
+from plaudit_judge.judges.base import LimitedSpec, SpecBase
 from plaudit_judge.judges.claude import ClaudeSpec
 from plaudit_judge.judges.claude_batch_spec import BatchSpec
 from plaudit_judge.judges.human import HumanSpec
@@ -90,6 +90,7 @@ SETTINGS: dict[str, tuple[Any, ...]] = {
         JudgeSettings,
         JudgeKey,
         SpecBase,
+        LimitedSpec,
         OpenAIJudgeSpec,
         ClaudeSpec,
         BatchSpec,
