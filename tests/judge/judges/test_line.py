@@ -232,7 +232,8 @@ def test_the_tokens_of_a_reply_take_the_place_of_the_guess() -> None:
         async def settle(self, num_tokens: int) -> None:
             self.settled.append(num_tokens)
 
-    endpoint = Endpoint(lambda n: [Unavailable("500"), REPLY, Reply("no usage")][n])
+    said: list[Reply | Exception] = [Unavailable("500"), REPLY, Reply("no usage")]
+    endpoint = Endpoint(lambda n: said[n])
 
     async def play() -> None:
         line = Line("j", OpenAISpec(base_url="http://x", model="m"), rate := Noted())

@@ -1,6 +1,7 @@
 """An event loop whose sleeps take no time, for what is about time and opens no socket."""
 
 import asyncio
+import selectors
 import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -8,29 +9,26 @@ from unittest.mock import patch
 
 T = TypeVar("T")
 LEAST_S = 1e-6
-"""A sleep takes this long at least, as on a real clock, so that rounding never stops time."""
+"""The clock jumps this far at least, as a real one goes on, so that rounding never stops time."""
+
+
+class _Clock(selectors.DefaultSelector):
+    """When nothing is ready the clock jumps to the next timer."""
+
+    now_s = 1000.0
+
+    def select(self, timeout: float | None = None) -> Any:
+        self.now_s += max(timeout or 0.0, LEAST_S)
+        return super().select(0)
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """When nothing is ready the clock jumps to the next timer."""
-
     def __init__(self) -> None:
-        super().__init__()
-        self._now_s = 1000.0
-        self._clock_resolution = LEAST_S / 2
-        self._real_select = self._selector.select
-        self._selector.select = self._select  # type: ignore[method-assign]
+        self.clock = _Clock()
+        super().__init__(self.clock)
 
     def time(self) -> float:
-        return self._now_s
-
-    def call_at(self, when: float, *args: Any, **kwargs: Any) -> asyncio.TimerHandle:
-        return super().call_at(max(when, self._now_s + LEAST_S), *args, **kwargs)
-
-    def _select(self, timeout: float | None = None) -> Any:
-        if timeout:
-            self._now_s += timeout
-        return self._real_select(0)
+        return self.clock.now_s
 
 
 def run_virtual(main: Coroutine[Any, Any, T]) -> T:
