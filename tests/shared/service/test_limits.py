@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI, Request
 
 from plaudit.config import ServiceSettings
-from plaudit.service import create_app
+from plaudit.service import create_app, protocol
 from plaudit.testing import running
 
 # why: without `verify=False` every call loads the certificates again, 45 ms of CPU.
@@ -148,6 +148,16 @@ def test_large_bodies_are_no_large_headers() -> None:
     with running(app) as url, httpx.Client(verify=False) as client:
         for _ in range(3):
             assert client.post(f"{url}/raw", content=b"x" * 2_000_000).json() == 2_000_000
+
+
+def test_an_old_connection_is_closed_so_that_its_client_finds_new_replicas(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with httpx.Client(verify=False) as client:
+        assert "connection" not in client.get(f"{url}/livez").headers
+        monkeypatch.setattr(protocol, "MAX_CONNECTION_AGE_S", 0.0)
+        assert client.get(f"{url}/livez").headers["connection"] == "close"
+        assert client.get(f"{url}/livez").status_code == 200
 
 
 def test_too_many_requests_at_once_are_429_and_health_still_answers(url: str) -> None:

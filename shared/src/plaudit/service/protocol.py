@@ -1,11 +1,14 @@
-"""uvicorn's HTTP/1.1 protocol with the bounds on request line and headers that it lacks."""
+"""uvicorn's HTTP/1.1 protocol with the bounds on requests and connections that it lacks."""
 
 import asyncio
+import time
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEAD_BYTES = 64 * 2**10
 HEAD_TIMEOUT_S = 30.0
+MAX_CONNECTION_AGE_S = 30.0
+"""A client that keeps its connections for ever never finds replicas that were added."""
 TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
     b"content-length: 0\r\nconnection: close\r\n\r\n"
@@ -13,14 +16,19 @@ TOO_LARGE = (
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
-    """A head of more than 64 KiB is answered 431; one not complete after 30 s is hung up on."""
+    """A head of more than 64 KiB is answered 431; one not complete after 30 s is hung up on.
+
+    A request on a connection older than 30 s is its last one: the answer says so.
+    """
 
     _in_head = True
     _head_bytes = 0
     _head_timer: asyncio.TimerHandle | None = None
+    _made_at_s = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._made_at_s = time.monotonic()
         self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -37,6 +45,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._in_head = False
         self._stop_timer()
         super().on_headers_complete()
+        is_old = time.monotonic() - self._made_at_s > MAX_CONNECTION_AGE_S
+        if is_old and self.cycle is not None:  # None: uvicorn refused an upgrade
+            self.cycle.keep_alive = False
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
