@@ -1,5 +1,6 @@
 """`plaudit-trainer`: the processes of a training run."""
 
+import asyncio
 import json
 from importlib import resources
 from pathlib import Path
@@ -47,6 +48,21 @@ def recipes() -> None:
     folder = resources.files("plaudit_trainer") / "recipes"
     files = {Path(str(file)).stem: str(file) for file in folder.iterdir()}
     typer.echo(json.dumps(dict(sorted(files.items()))))
+
+
+@app.command()
+def prepare(
+    recipe: Annotated[str, typer.Argument(help="A TOML file, or a shipped recipe.")],
+    run_dir: RunDirOption,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="A.B=C", help="Change one setting; may be repeated."),
+    ] = None,
+) -> None:
+    """Make the run's directory for a conductor and a learner, or find it made with this recipe."""
+    from plaudit_trainer import prepare as made
+
+    asyncio.run(made.prepare(recipe, overrides or [], run_dir))
 
 
 @app.command()
