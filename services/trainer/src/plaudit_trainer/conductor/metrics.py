@@ -60,9 +60,9 @@ _SINGLE = {
     "last_progress_timestamp_seconds": "When the ledger last moved, in seconds since 1970.",
 }
 _LABELLED = {
-    "state": ("state", "1 for the state that the run is in."),
+    "state": ("state", f"1 for the state that the run is in: {', '.join(STATES)}."),
     "groups": ("state", "Groups: admitted and trained in all; in_flight and ready at this moment."),
-    "dropped_groups": ("reason", "Groups dropped, by the reason."),
+    "dropped_groups": ("reason", "Groups dropped in all, by the reason."),
     "step_part_seconds": ("part", "Seconds of the last step that the learner spent on each part."),
 }
 
