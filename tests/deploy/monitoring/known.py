@@ -7,8 +7,8 @@ from itertools import chain
 from pathlib import Path
 from types import ModuleType
 
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics import MetricWrapperBase
-from prometheus_client.metrics_core import Metric
 
 import plaudit.service.gate
 import plaudit.service.middleware
@@ -36,6 +36,8 @@ MODULES: tuple[ModuleType, ...] = (
 VLLM_METRICS = Path(__file__).with_name("vllm_metrics.txt")
 OF_EVERY_SAMPLE = frozenset({"job", "instance"})
 """What Prometheus adds."""
+Described = tuple[str, str, Iterable[str], str]
+"""Name, kind, labels, help."""
 
 
 @dataclass(frozen=True)
@@ -49,21 +51,28 @@ class Known:
 def known_samples() -> dict[str, Known]:
     """By the name of the sample, which of a counter ends in _total."""
     found = {"up": Known(frozenset(), "")}
-    for metric in chain(defined(), queue_metrics(), run_metrics(Figures()), budget_metrics({})):
-        found |= samples_of(metric.name, metric.type, metric._labelnames, metric.documentation)
-    for line in VLLM_METRICS.read_text().splitlines():
-        name, kind, *labels = line.split()
-        found |= samples_of(name, kind, labels, "")
+    for name, kind, labels, text in chain(defined(), made_when_asked(), of_vllm()):
+        found |= samples_of(name, kind, labels, text)
     return found
 
 
-def defined() -> Iterator[Metric]:
+def defined() -> Iterator[Described]:
     for module in MODULES:
         for value in vars(module).values():
             if isinstance(value, MetricWrapperBase):
-                [metric] = value.describe()
-                metric._labelnames = tuple(value._labelnames)
-                yield metric
+                yield value._name, str(value._type), value._labelnames, value._documentation
+
+
+def made_when_asked() -> Iterator[Described]:
+    for metric in chain(queue_metrics(), run_metrics(Figures()), budget_metrics({})):
+        if isinstance(metric, GaugeMetricFamily | CounterMetricFamily):
+            yield metric.name, metric.type, metric._labelnames, metric.documentation
+
+
+def of_vllm() -> Iterator[Described]:
+    for line in VLLM_METRICS.read_text().splitlines():
+        name, kind, *labels = line.split()
+        yield name, kind, labels, ""
 
 
 def samples_of(name: str, kind: str, labels: Iterable[str], text: str) -> dict[str, Known]:
