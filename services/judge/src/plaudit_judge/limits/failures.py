@@ -9,6 +9,8 @@ from plaudit_judge.limits.breaker import Breaker
 _BACKOFF_S, _MAX_BACKOFF_S = 0.2, 5.0
 _MAX_REFUSED_BACKOFF_S = 1.0
 """Of a call that was refused: the endpoint is there, and others are kept from crowding it."""
+_LAST_S = 0.1
+"""With less time left there need not be another try."""
 
 
 class Failures:
@@ -27,7 +29,8 @@ class Failures:
         """Exponential back-off with full jitter; never all the time left: there is another try."""
         most_s = _MAX_REFUSED_BACKOFF_S if isinstance(self.last, QueueFull) else _MAX_BACKOFF_S
         pause_s = random.uniform(0.0, min(most_s, _BACKOFF_S * 2 ** min(self._number - 1, 10)))
-        return max(0.0, min(pause_s, (self._deadline_s - time.monotonic()) / 2))
+        left_s = self._deadline_s - time.monotonic()
+        return min(pause_s, max(left_s / 2, _LAST_S))
 
     def too_late(self, breaker: Breaker) -> Unavailable:
         """504 only when nothing failed but time ran out."""
