@@ -23,7 +23,7 @@ OF_THE_CHASSIS = {
     "method": {"GET", "POST"},
     "route": {"/readyz"},
     "reason": {"run_over", "zero_variance"},
-    "job": {"plaudit.*"},
+    "job": {".*plaudit.*"},
 }
 
 
