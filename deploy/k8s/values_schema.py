@@ -347,6 +347,8 @@ def without_null(node: Any) -> Any:
     kept = {
         key: without_null(value) for key, value in node.items() if key not in ("default", "title")
     }
+    if "patternProperties" in kept:
+        kept["additionalProperties"] = False
     some = [kind for kind in kept.get("anyOf", []) if kind != {"type": "null"}]
     if len(some) == 1:
         del kept["anyOf"]

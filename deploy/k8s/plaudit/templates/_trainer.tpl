@@ -15,6 +15,8 @@ The learner under torchrun, as process 1. A stop is no end: when it was stopped 
 over, the code is 143, so that the Job starts this index again.
 */}}
 {{- define "plaudit.learnerScript" -}}
+# A run that is over stays over.
+if [ -e {{ include "plaudit.runDir" . }}/summary.json ]; then exit 0; fi
 stopped=
 {{- if eq (include "plaudit.numProcesses" .) "1" }}
 plaudit-trainer learner --run-dir {{ include "plaudit.runDir" . }} &
