@@ -60,6 +60,7 @@ class Server(uvicorn.Server):
         on_started: Callable[[], None] | None = None,
     ) -> None:
         self.fastapi = app
+        self.settings = settings
         self.on_started = on_started
         super().__init__(
             uvicorn.Config(
@@ -97,7 +98,7 @@ class Server(uvicorn.Server):
         Raises:
             ConfigError: a named key has a scope that nothing in the app needs.
         """
-        check_scopes(self.fastapi)
+        check_scopes(self.fastapi, self.settings)
         host, port = listener.getsockname()[:2]
         async with self.fastapi.router.lifespan_context(self.fastapi):
             log.info("serving", url=f"http://{host}:{port}")
