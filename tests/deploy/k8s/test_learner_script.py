@@ -48,7 +48,8 @@ def test_a_stopped_learner_is_waited_for_and_is_no_finished_one(
     script: str, tmp_path: Path, at_the_end: str, code: int
 ) -> None:
     """It ends with 0, which a Job would take for the end of the run."""
-    learner = f"trap '{at_the_end} touch $3/checkpoint; exit 0' TERM; echo up; while :; do sleep 0.05; done"
+    on_stop = f"{at_the_end} touch $3/checkpoint; exit 0"
+    learner = f"trap '{on_stop}' TERM; echo up; while :; do sleep 0.05; done"
     with start(script, tmp_path, learner) as process:
         assert process.stdout.readline() == "up\n"
         process.send_signal(signal.SIGTERM)
