@@ -5,7 +5,7 @@ BIN := .venv/bin
 ROLLOUT_BIN := .venv-rollout/bin
 MANIFESTS := shared/pyproject.toml $(wildcard services/*/pyproject.toml) scripts/setup.sh
 
-.PHONY: help demo test setup lint type check bench-overlap bench-swap bench-pipeline bench-memory bench-answers bench-tournaments bench-judge bench-sandbox up images test-compose clean
+.PHONY: help demo test setup lint type check bench-overlap bench-swap bench-pipeline bench-memory bench-answers bench-tournaments bench-judge bench-sandbox up images test-compose chart clean
 
 demo: setup ## Train the demo model end to end through real services (first run: installs, about 10 min)
 	$(BIN)/plaudit demo $(ARGS)
@@ -62,6 +62,10 @@ images: ## Build the container images one by one and print their sizes (docs/dep
 
 test-compose: setup ## Build the images and train the demo in containers (root; about 30 min the first time)
 	PLAUDIT_TEST_COMPOSE=1 $(BIN)/python -m pytest tests/deploy/compose -s $(ARGS)
+
+chart: setup ## Write the Helm chart's values schema and the digests of its golden renders (needs helm)
+	$(BIN)/python deploy/k8s/values_schema.py
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.deploy.k8s.test_rendering
 
 clean: ## Remove the environments (not the runs)
 	rm -rf .venv .venv-rollout
