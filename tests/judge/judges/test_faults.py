@@ -161,19 +161,21 @@ async def test_a_reply_that_gives_no_verdict_is_unparsed_and_not_asked_for_again
     assert len(server.asked) == 1
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("status", [200, 400])
-async def test_a_body_without_end_is_not_read_to_its_end(status: int) -> None:
-    num_bytes = [0]
+async def test_a_body_without_end_is_not_read_to_its_end(kind: str, status: int) -> None:
+    most_bytes = 0
 
     async def endless(request: web.Request, asked: dict[str, Any]) -> web.StreamResponse:
+        nonlocal most_bytes
         response = web.StreamResponse(status=status, headers={"content-type": "application/json"})
         await response.prepare(request)
-        while num_bytes[0] < 20 * MAX_RESPONSE_BYTES:
+        for num_bytes in range(0, 20 * MAX_RESPONSE_BYTES, 65_536):
             await response.write(b" " * 65_536)
-            num_bytes[0] += 65_536
+            most_bytes = max(most_bytes, num_bytes)
         return response
 
-    async with wire_server(PATHS["openai"], endless) as server:
-        with pytest.raises(Rejected, match="max_response_bytes"):
-            await seat(judge_at("openai", server), timeout_s=5.0)
-    assert num_bytes[0] < 10 * MAX_RESPONSE_BYTES
+    async with wire_server(PATHS[kind], endless) as server:
+        with pytest.raises((Rejected, Unavailable)):
+            await seat(judge_at(kind, server), timeout_s=1.0)
+    assert MAX_RESPONSE_BYTES / 2 < most_bytes < 10 * MAX_RESPONSE_BYTES

@@ -135,13 +135,17 @@ def _another_batch() -> Iterator[None]:
 def _open(spec: ClaudeSpec, api_key: SecretStr | None) -> "AsyncAnthropic":
     try:
         import anthropic
+
+        from plaudit_judge.judges.claude_body import bound_body
     except ImportError as error:
         raise ConfigError("the package `anthropic` is not installed.", fix=_NO_PACKAGE) from error
+    http = anthropic.DefaultAsyncHttpxClient(event_hooks={"response": [bound_body]})
     return anthropic.AsyncAnthropic(
         api_key=api_key.get_secret_value() if api_key else "none",
         base_url=spec.base_url,
         max_retries=0,
         timeout=spec.timeout_s,
+        http_client=http,
         # A body of another shape is an error here, not a crash where it is used.
         _strict_response_validation=True,
     )
