@@ -61,7 +61,7 @@ images: ## Build the container images one by one and print their sizes (docs/dep
 	scripts/images.sh $(ARGS)
 
 test-compose: setup ## Build the images and train the demo in containers (root; about 30 min the first time)
-	PLAUDIT_TEST_COMPOSE=1 $(BIN)/python -m pytest tests/deploy/compose -s $(ARGS)
+	TEST_COMPOSE=1 $(BIN)/python -m pytest tests/deploy/compose -s $(ARGS)
 
 chart: setup ## Write the Helm chart's values schema and the digests of its golden renders (needs helm)
 	$(BIN)/python deploy/k8s/values_schema.py
