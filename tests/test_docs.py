@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 import plaudit.cli.main
 import plaudit.service.gate
 import plaudit.service.middleware
+import plaudit.telemetry.otlp
 import plaudit_judge.app
 import plaudit_judge.cli
 import plaudit_judge.metrics
@@ -81,7 +82,11 @@ METRICS: dict[str, tuple[ModuleType, ...]] = {
     "judge": (plaudit_judge.metrics,),
     "sandbox": (plaudit_sandbox.metrics,),
     "trainer": (plaudit_trainer.conductor.metrics,),
-    "every-service": (plaudit.service.middleware, plaudit.service.gate),
+    "every-service": (
+        plaudit.service.middleware,
+        plaudit.service.gate,
+        plaudit.telemetry.otlp,
+    ),
 }
 SETTINGS: dict[str, tuple[Any, ...]] = {
     "rollout": (RolloutSettings,),

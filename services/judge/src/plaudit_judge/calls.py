@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 
 from plaudit.errors import Rejected
 from plaudit.schemas.judge_reward import JudgeRewardRequest
+from plaudit.telemetry import span
 from plaudit_judge import metrics
 from plaudit_judge.cache import Ask, S, VerdictCache
 from plaudit_judge.judges.base import Case, Judge, Opinion, Reward, ScoreCase, Scores
@@ -112,5 +113,5 @@ class Calls:
         async with self._slots.slot(origin):
             waited = metrics.SLOT_WAIT_SECONDS.labels(self.judge.name, origin.lane)
             waited.observe(time.monotonic() - started_s)
-            with use_origin(origin):
+            with use_origin(origin), span("judge call", judge=self.judge.name):
                 yield

@@ -12,7 +12,7 @@ from plaudit.errors import Unavailable
 from plaudit.schemas.common import Contract
 from plaudit.schemas.reward import Answer, RewardGroup, ScoreRequest
 from plaudit.schemas.sandbox import RunRequest, RunResult
-from plaudit.telemetry import get_logger
+from plaudit.telemetry import get_logger, span
 from plaudit_reward.metrics import meters_of
 from plaudit_reward.registry import Chosen, Registry
 from plaudit_reward.reward import Missing, PerToken, Pool, Reward, Score
@@ -105,7 +105,8 @@ class Scorer:
         context = GroupContext(group, self.resources)
 
         async def fill(one: Chosen, compute: Compute) -> None:
-            columns[one.reward.name] = await _values(one, context, compute)
+            with span("reward", reward=one.reward.label or one.reward.name):
+                columns[one.reward.name] = await _values(one, context, compute)
 
         try:
             if len(chosen) == 1:  # nobody to share its values with, and two tasks less

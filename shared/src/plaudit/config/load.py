@@ -17,6 +17,7 @@ SERVICES = ("rollout", "reward", "judge", "sandbox", "trainer")
 PEER_KEYS = tuple(f"{service}_url" for service in SERVICES)
 SHARED_KEYS = (
     "redis_url", "api_key", "api_key_file", "api_keys", "api_keys_file", "log_level", "log_format",
+    "otlp_endpoint",
 )  # fmt: skip
 """Keys that PLAUDIT_<KEY> or `[shared]` sets for all services at once."""
 OTHER_VARIABLES = (

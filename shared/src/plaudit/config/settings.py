@@ -48,6 +48,8 @@ class ServiceSettings(BaseSettings):
     """Bind a non-loopback host without any key. Only on a network that you trust."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
+    otlp_endpoint: str | None = None
+    """OpenTelemetry collector that spans are sent to; None: nothing is sent."""
     max_body_bytes: int = Field(default=16 * 2**20, ge=1024)
     """A larger request body is answered 413."""
     max_concurrent_requests: int = Field(default=2048, ge=1)

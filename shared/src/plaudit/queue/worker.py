@@ -14,7 +14,7 @@ from plaudit.queue.model import FailJob, Lease, RetryJob
 from plaudit.queue.queue import WorkQueue
 from plaudit.queue.tasks import cancel
 from plaudit.schemas.job import JobStatus
-from plaudit.telemetry import get_logger, use_traceparent
+from plaudit.telemetry import TraceContext, get_logger, recorded, use_traceparent
 
 log = get_logger(__name__)
 
@@ -134,9 +134,9 @@ class Worker:
 
     async def _run_job(self, lease: Lease) -> None:
         task = _current_task()
-        with use_traceparent(lease.traceparent):
+        with use_traceparent(lease.traceparent) as trace:
             try:
-                settle = await self._attempt(lease)
+                settle = await self._attempt(lease, trace)
             except asyncio.CancelledError:
                 if task not in self._lost:
                     with suppress(Unavailable):  # the lease lapses by itself
@@ -145,11 +145,13 @@ class Worker:
             self._settling.add(task)
             await self._settle(lease, settle)
 
-    async def _attempt(self, lease: Lease) -> Settle:
+    async def _attempt(self, lease: Lease, trace: TraceContext) -> Settle:
         """Runs the handler; returns the call that records what came of it."""
         queue = self._queue
         try:
-            result = await self._handler(lease)
+            name, delivery = f"{queue.name} job", lease.deliveries
+            with recorded(name, trace, "consumer", lane=lease.lane, delivery=delivery):
+                result = await self._handler(lease)
             if not isinstance(result, bytes):
                 raise FailJob(f"the handler returned {type(result).__name__}, not bytes")
         except FailJob as failure:

@@ -21,7 +21,8 @@ from plaudit.service.gate import Gate
 from plaudit.service.problems import internal_problem, problem_of, problem_response
 from plaudit.telemetry.logging import get_logger
 from plaudit.telemetry.metrics import counter, gauge, histogram
-from plaudit.telemetry.trace import bind, continue_trace, new_id, unbind
+from plaudit.telemetry.spans import Attribute, Span, is_exporting, record
+from plaudit.telemetry.trace import TraceContext, bind, continue_trace, new_id, unbind
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:/-]{1,128}")
 NO_ANSWER = 499
@@ -83,7 +84,8 @@ class Chassis:
         started = time.perf_counter()
         headers: dict[bytes, bytes] = dict(scope["headers"])
         request_id = request_id_of(headers)
-        tokens = bind(continue_trace(text_of(headers.get(b"traceparent"))), request_id)
+        trace = continue_trace(text_of(headers.get(b"traceparent")))
+        tokens = bind(trace, request_id)
         response = Responder(send, request_id)
         gate: Gate | None = None
         self.num_in_progress += 1
@@ -105,7 +107,10 @@ class Chassis:
             self.num_in_progress -= 1
             if gate is not None:
                 gate.leave()
-            self.observe(scope, response.status or NO_ANSWER, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            self.observe(scope, response.status or NO_ANSWER, seconds)
+            if is_exporting() and scope["path"] not in OPEN_PATHS:
+                record(span_of(scope, trace, response.status or NO_ANSWER, seconds))
             unbind(tokens)
 
     def admit(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Gate | None:
@@ -174,6 +179,15 @@ class Responder:
         if problem.status == BodyTooLarge.status:
             response.headers["connection"] = "close"
         await response(scope, no_receive, self)
+
+
+def span_of(scope: Scope, trace: TraceContext, status: int, seconds: float) -> Span:
+    """By route template: a path may hold ids."""
+    ended_s = time.time()
+    route: str = getattr(scope.get("route"), "path", "unmatched")
+    attributes: dict[str, Attribute] = {"http.route": route, "http.response.status_code": status}
+    name = f"{scope['method']} {route}"
+    return Span(name, trace, ended_s - seconds, ended_s, "server", attributes, status >= 500)
 
 
 async def refuse_websocket(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:

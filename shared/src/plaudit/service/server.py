@@ -17,6 +17,7 @@ from plaudit.service.protocol import BoundedHttpProtocol
 from plaudit.service.scopes import check_scopes
 from plaudit.service.signals import stop_on_signals
 from plaudit.telemetry.logging import get_logger, setup_logging
+from plaudit.telemetry.spans import export_spans
 
 KEEP_ALIVE_S = 75
 """Longer than clients keep idle connections, so that they close first and meet no reset."""
@@ -34,6 +35,7 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
         PlauditError: whatever the app's lifespan raises.
     """
     setup_logging(app.title, settings.log_level, settings.log_format)
+    export_spans(app.title, settings.otlp_endpoint)
     settings.check_exposure()
     with bind_socket(settings.host, settings.port, "port") as listener:
         uvloop.run(serve_until_signal(app, settings, listener))

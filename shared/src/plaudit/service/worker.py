@@ -13,6 +13,7 @@ from plaudit.service.health import Check
 from plaudit.service.server import Server, bind_socket
 from plaudit.service.signals import stop_on_signals
 from plaudit.telemetry.logging import get_logger, setup_logging
+from plaudit.telemetry.spans import export_spans
 
 HAND_BACK_S = 3.0
 """After drain_timeout_s, the time left for handing unfinished work back."""
@@ -34,6 +35,7 @@ def run_worker(
         PlauditError: whatever `main` raises.
     """
     setup_logging(f"plaudit-{name}", settings.log_level, settings.log_format)
+    export_spans(f"plaudit-{name}", settings.otlp_endpoint)
     uvloop.run(run_until_signal(settings, name, main, checks or {}))
 
 

@@ -17,10 +17,12 @@ class TraceContext:
     trace_id: str
     span_id: str
     flags: str = "01"
+    parent_id: str = ""
+    """Span that this one is a part of; empty for the first of a trace."""
 
     def child(self) -> "TraceContext":
         """The same trace, a new span."""
-        return TraceContext(self.trace_id, new_id(8), self.flags)
+        return TraceContext(self.trace_id, new_id(8), self.flags, self.span_id)
 
     def __str__(self) -> str:
         return f"00-{self.trace_id}-{self.span_id}-{self.flags}"
@@ -87,6 +89,16 @@ def use_traceparent(traceparent: str | None) -> Iterator[TraceContext]:
     token = _trace.set(trace)
     try:
         yield trace
+    finally:
+        _trace.reset(token)
+
+
+@contextmanager
+def use_trace(trace: TraceContext) -> Iterator[None]:
+    """Everything inside is a part of this very span."""
+    token = _trace.set(trace)
+    try:
+        yield
     finally:
         _trace.reset(token)
 

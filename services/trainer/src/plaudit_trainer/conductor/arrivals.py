@@ -5,10 +5,11 @@ import asyncio
 from plaudit.errors import Stalled, Unavailable
 from plaudit.schemas.rollout import RolloutAck, RolloutGroup
 from plaudit.schemas.run import ReadyGroup, StageTimes
-from plaudit.telemetry import get_logger
+from plaudit.telemetry import get_logger, use_trace
 from plaudit_trainer.conductor.context import Context
 from plaudit_trainer.conductor.metrics import GROUP_STAGE_SECONDS
 from plaudit_trainer.conductor.scoring import Scored, Scorer
+from plaudit_trainer.group_trace import group_trace, record_rollout
 
 _LEASE_WAIT_S = 2.0
 _MAX_LEASED = 64
@@ -53,8 +54,10 @@ class Arrivals:
         return finished.groups
 
     async def _handle(self, group: RolloutGroup) -> None:
+        trace = group_trace(self._context.run_id, group.group_id)
         try:
-            await self._pass_on(group)
+            with use_trace(trace):
+                await self._pass_on(group)
             await self._acks.put(group.group_id)
         finally:
             self._context.scoring.discard(group.group_id)
@@ -66,12 +69,14 @@ class Arrivals:
             await context.ledger.drop([group.group_id], "generation_failed", try_again=False)
             return
         admitted_at = context.clock() - group.queued_s - group.generate_s
+        of_rollout = {"queue": group.queued_s, "generate": group.generate_s}
+        record_rollout(group_trace(context.run_id, group.group_id), admitted_at, of_rollout)
         kind = context.row(group.group_id).kind
         scored = await self._score(group, kind)
         if context.recipe.pipeline.on_missing == "drop" and not scored.is_complete():
             await context.ledger.drop([group.group_id], "missing_reward", try_again=False)
             return
-        times = {"queue": group.queued_s, "generate": group.generate_s, **scored.seconds}
+        times = {**of_rollout, **scored.seconds}
         ready = ReadyGroup(
             group_id=group.group_id,
             kind=kind,

@@ -24,6 +24,7 @@ from plaudit.schemas.reward import (
     ScoreResponse,
 )
 from plaudit.schemas.rollout import RolloutGroup
+from plaudit.telemetry import span
 
 Part = list[CompletionScore]
 """What one source (the reward service, the judge) says of each completion."""
@@ -92,7 +93,8 @@ class Scorer:
         try:
             if self.pipeline.reward_delay_s:
                 await asyncio.sleep(self.pipeline.reward_delay_s)
-            return await call()
+            with span(source):
+                return await call()
         except DeadlineExceeded as error:
             reason = f"pipeline.reward_timeout_s = {self.pipeline.reward_timeout_s:g}: {error}"
         except PlauditError as error:

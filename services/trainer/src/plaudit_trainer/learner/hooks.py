@@ -15,6 +15,7 @@ from transformers import PreTrainedTokenizerBase, TrainerCallback
 from plaudit.errors import PlauditError
 from plaudit.schemas.recipe import Recipe
 from plaudit.telemetry import get_logger
+from plaudit_trainer.group_trace import record_trained
 from plaudit_trainer.learner.checkpoint import CheckpointRecord, CheckpointStore
 from plaudit_trainer.learner.feed import BatchFeed
 from plaudit_trainer.learner.final import save_final
@@ -70,6 +71,8 @@ class Hooks:
         batch = self.feed.batch
         if self.ledger is not None:
             self.ledger.commit_step(step, [taken.group.group_id for taken in batch.groups], {})
+            for taken in batch.groups:
+                record_trained(self.run_id, taken.group, step, taken.staleness)
         self.feed.step_done()
         self.publish(step)
         self._record(step, figures)

@@ -15,7 +15,7 @@ from plaudit.client import ClientOptions, RolloutClient
 from plaudit.config import load_settings
 from plaudit.errors import Conflict, Corrupt, PlauditError, Stalled
 from plaudit.schemas.recipe import Recipe
-from plaudit.telemetry import get_logger, setup_logging
+from plaudit.telemetry import export_spans, get_logger, setup_logging
 from plaudit_trainer.learner.announcer import Announcer
 from plaudit_trainer.learner.checkpoint import CheckpointRecord, CheckpointStore
 from plaudit_trainer.learner.metrics import cut_metrics
@@ -46,6 +46,7 @@ def run(run_path: Path) -> None:
     """
     settings = load_settings(TrainerSettings, service="trainer")
     setup_logging("learner", settings.log_level, settings.log_format)
+    export_spans("plaudit-learner", settings.otlp_endpoint)
     run_dir = RunDir(run_path)
     if "RANK" in os.environ:
         exit_when_orphaned()
