@@ -33,7 +33,7 @@ def start(script: str, folder: Path, learner: str) -> subprocess.Popen[str]:
 def test_the_code_of_the_learner_is_the_code_of_the_pod(
     script: str, tmp_path: Path, code: int
 ) -> None:
-    with start(script, tmp_path, f"exit {code}") as process:
+    with start(script, tmp_path, f"touch $3/final; exit {code}") as process:
         assert process.wait(10) == code
 
 
@@ -41,6 +41,14 @@ def test_a_run_that_is_over_is_not_started_again(script: str, tmp_path: Path) ->
     (tmp_path / "summary.json").touch()
     with start(script, tmp_path, "exit 7") as process:
         assert process.wait(10) == 0
+
+
+def test_a_node_that_ends_because_another_was_stopped_is_started_again(
+    script: str, tmp_path: Path
+) -> None:
+    """What stops the first node's learner ends all, and the others get no signal."""
+    with start(script.replace("seconds=60", "seconds=0.1"), tmp_path, "exit 0") as process:
+        assert process.wait(10) == STOPPED
 
 
 @pytest.mark.parametrize(("at_the_end", "code"), [("", STOPPED), ("touch $3/final;", 0)])

@@ -11,13 +11,15 @@ volumeMounts: {{- include "plaudit.volumeMounts" . | nindent 2 }}
 {{- end -}}
 
 {{/*
-The learner under torchrun, as process 1. A stop is no end: when it was stopped before the run was
-over, the code is 143, so that the Job starts this index again.
+The learner as process 1's child. It also ends with 0 when it, or the first node's, was stopped with a
+checkpoint; as long as there is no final model the code is then 143, so that the Job starts this index
+again. Nodes end together (torchrun's exit barrier), but a shared volume may show a file late.
 */}}
 {{- define "plaudit.learnerScript" -}}
 # A run that is over stays over.
 if [ -e {{ include "plaudit.runDir" . }}/summary.json ]; then exit 0; fi
-stopped=
+stopped= child=
+trap 'stopped=1; [ -z "$child" ] || kill -TERM $child' TERM INT
 {{- if eq (include "plaudit.numProcesses" .) "1" }}
 plaudit-trainer learner --run-dir {{ include "plaudit.runDir" . }} &
 {{- else }}
@@ -27,11 +29,14 @@ torchrun --nnodes={{ .Values.trainer.learner.nodes }} --nproc-per-node={{ .Value
   -m plaudit_trainer.learner --run-dir {{ include "plaudit.runDir" . }} &
 {{- end }}
 child=$!
-trap 'stopped=1; kill -TERM $child' TERM INT
+[ -z "$stopped" ] || kill -TERM $child
 code=0; wait $child || code=$?
 if [ "$stopped" ]; then
   code=0; wait $child || code=$?
-  [ -e {{ include "plaudit.runDir" . }}/final ] || exit 143
+fi
+seconds=60; [ -z "$stopped" ] || seconds=1
+if [ $code = 0 ]; then
+  timeout $seconds sh -c 'until [ -e "$0" ]; do sleep 0.2; done' {{ include "plaudit.runDir" . }}/final || exit 143
 fi
 exit $code
 {{- end -}}
@@ -66,6 +71,9 @@ podFailurePolicy:
     # A drained node is no failure.
     - action: Ignore
       onPodConditions: [{type: DisruptionTarget, status: "True"}]
+    # Nor is a learner that was stopped with a checkpoint.
+    - action: Ignore
+      onExitCodes: {containerName: learner, operator: In, values: [143]}
     # 2: a setting is wrong; 3: the run stalled. Another start would not mend it.
     - action: FailJob
       onExitCodes: {containerName: learner, operator: In, values: [2, 3]}
