@@ -23,7 +23,8 @@ TARGET = Path(__file__).parent / "plaudit" / "values.schema.json"
 SET_BY_THE_CHART = {
     "host", "port", "worker_port", "redis_url", "api_key", "api_key_file", "api_keys",
     "api_keys_file", "engine_host", "engine_port", "engine_url", "engine_urls", "model", "dtype",
-    "max_model_tokens", "hub_offline", "policy_root", "replica", "replica_id", *PEER_KEYS,
+    "max_model_tokens", "hub_offline", "otlp_endpoint", "policy_root", "replica", "replica_id",
+    *PEER_KEYS,
 }  # fmt: skip
 """No `config` names these: keys belong into Secrets, and the rest follows from other values."""
 
@@ -142,6 +143,15 @@ class Monitoring(Values):
     podMonitor: PodMonitor | None = None
     prometheusRule: Enabled | None = None
     dashboards: Enabled | None = None
+
+
+class Tracing(Values):
+    """The sandbox, which may reach nothing, sends no spans."""
+
+    endpoint: Annotated[str, Field(pattern=r"^$|^https?://")] | None = None
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    to: Objects | None = None
+    """Empty: that port anywhere."""
 
 
 class Tests(Values):
@@ -326,6 +336,7 @@ class ChartValues(Values):
     externalRedis: ExternalRedis | None = None
     networkPolicy: Network | None = None
     monitoring: Monitoring | None = None
+    tracing: Tracing | None = None
     tests: Tests | None = None
     defaults: Component | None = None
     rollout: Rollout | None = None

@@ -99,6 +99,22 @@ def test_another_redis_is_reached_by_its_port_only() -> None:
     assert anywhere == {6380} | DNS
 
 
+def test_spans_go_to_the_collector_from_all_but_the_sandbox() -> None:
+    found = objects("everything-on")
+    sends = {
+        component_of(item)
+        for item in of_kind(found, "ConfigMap")
+        if "PLAUDIT_OTLP_ENDPOINT" in item["data"]
+    }
+    may = {name for name, spec in policies("everything-on").items() if 4318 in called_ports(spec)}
+    assert may == sends
+    assert "sandbox" not in sends and "learner" in sends
+
+
+def called_ports(spec: Object) -> set[int]:
+    return {port["port"] for rule in spec["egress"] for port in rule.get("ports", [])}
+
+
 def test_policies_can_be_left_to_others() -> None:
     found = objects("cpu-demo", "--set", "networkPolicy.enabled=false")
     assert not of_kind(found, "NetworkPolicy")

@@ -19,6 +19,7 @@
 {{- end }}
 {{- if and (has "redis" $c.calls) (not $root.Values.externalRedis.existingSecret) }}{{ $_ := set $env "PLAUDIT_REDIS_URL" (printf "redis://%s:6379/0" (include "plaudit.name" (list $root "redis"))) }}{{ end -}}
 {{- if eq $c.service "trainer" }}{{ $_ := mergeOverwrite $env (include "plaudit.trainerEnvironment" $root | fromYaml) }}{{ end -}}
+{{- if and $root.Values.tracing.endpoint $c.calls }}{{ $_ := set $env "PLAUDIT_OTLP_ENDPOINT" $root.Values.tracing.endpoint }}{{ end -}}
 {{- if eq $name "sandbox" }}{{ $_ := set $env "PLAUDIT_SANDBOX_ALLOW_UNAUTHENTICATED" "true" }}{{ end -}}
 {{- if eq $name "rollout-engine" }}{{ $_ := mergeOverwrite $env (include "plaudit.engineEnvironment" $root | fromYaml) }}{{ end -}}
 {{- if eq $c.service "judge" }}{{ $_ := set $env "PLAUDIT_JUDGE_ENGINE_URLS" (include "plaudit.engineUrls" $root) }}{{ end -}}

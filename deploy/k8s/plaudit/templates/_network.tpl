@@ -52,6 +52,12 @@
     - ipBlock: {cidr: "::/0", except: ["fc00::/7", "fe80::/10"]}
   ports: [{protocol: TCP, port: 443}]
 {{- end }}
+{{- if and $root.Values.tracing.endpoint $c.service $c.calls }}
+- ports: [{protocol: TCP, port: {{ $root.Values.tracing.port }}}]
+  {{- with $root.Values.tracing.to }}
+  to: {{ toJson . }}
+  {{- end }}
+{{- end }}
 {{- if $c.calls }}
 - ports: [{protocol: UDP, port: 53}, {protocol: TCP, port: 53}]
   {{- with $root.Values.networkPolicy.dnsTo }}

@@ -31,7 +31,7 @@ torchrun --nnodes={{ .Values.trainer.learner.nodes }} --nproc-per-node={{ .Value
 child=$!
 [ -z "$stopped" ] || kill -TERM $child
 code=0; wait $child || code=$?
-if [ "$stopped" ]; then
+if [ "$stopped" ] && [ $code -gt 128 ]; then
   code=0; wait $child || code=$?
 fi
 seconds=60; [ -z "$stopped" ] || seconds=1
