@@ -181,6 +181,19 @@ def test_the_trainer_finds_services_that_another_command_started_on_other_ports(
         assert spec.env["PLAUDIT_JUDGE_URL"] == "http://judge:8103"
 
 
+def test_how_long_a_stopped_learner_may_take_can_be_said(installed: Path) -> None:
+    def learner(**variables: str) -> float:
+        here = environment(installed, **variables)
+        conductor, learner = training_specs(here, Path("/run"), [], ("learner",), {})
+        assert ("PLAUDIT_TRAINER_DRAIN_TIMEOUT_S" in conductor.env) == (not variables)
+        return learner.stop_timeout_s
+
+    assert learner() == 5.0
+    assert learner(PLAUDIT_TRAINER_DRAIN_TIMEOUT_S="90") == 90.0
+    with pytest.raises(ConfigError, match="'soon' is not a number"):
+        learner(PLAUDIT_TRAINER_DRAIN_TIMEOUT_S="soon")
+
+
 def test_the_trainer_is_told_of_a_redis_that_runs_already(installed: Path) -> None:
     specs = training_specs(environment(installed), Path("/run"), [], ("learner",), {}, "unix:///r")
     assert {spec.env["PLAUDIT_REDIS_URL"] for spec in specs} == {"unix:///r"}

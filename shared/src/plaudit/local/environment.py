@@ -19,6 +19,10 @@ PORTS = {"rollout": 8101, "reward": 8102, "judge": 8103, "sandbox": 8104, "train
 ENGINE_PORT = 8201
 ENGINE_PORT_SETTING = "PLAUDIT_ROLLOUT_ENGINE_PORT"
 
+DRAIN_SETTING = "PLAUDIT_TRAINER_DRAIN_TIMEOUT_S"
+_LEARNER_STOP_TIMEOUT_S = 5.0
+"""Short: a stop by Ctrl-C has to be over within 10 s in all."""
+
 _ROLLOUT_PYTHON = "PLAUDIT_ROLLOUT_PYTHON"
 _REWARD_MODELS = "PLAUDIT_REWARD_MODELS"
 LAUNCHER_VARIABLES = (_ROLLOUT_PYTHON, "PLAUDIT_STATE_DIR", "PLAUDIT_CACHE_DIR")
@@ -60,6 +64,17 @@ class Environment:
             return found
         path = self._shared("api_key_file")
         return key_in(Path(path)).get_secret_value() if path else None
+
+    @property
+    def learner_stop_timeout_s(self) -> float:
+        """How long a stopped learner may take for its step and a checkpoint, until it is killed:
+        the trainer's `drain_timeout_s` where that is set. Raises ConfigError for no number."""
+        text = self.variables.get(DRAIN_SETTING, str(_LEARNER_STOP_TIMEOUT_S))
+        try:
+            return float(text)
+        except ValueError:
+            fix = "give seconds"
+            raise ConfigError(f"{DRAIN_SETTING}={text!r} is not a number.", fix=fix) from None
 
     def port(self, service: str) -> int:
         """Raises ConfigError when the setting is not a number."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from plaudit.errors import ConfigError
 from plaudit.local.environment import (
+    DRAIN_SETTING,
     ENGINE_PORT_SETTING,
     LAUNCHER_VARIABLES,
     Environment,
@@ -226,7 +227,8 @@ def training_specs(
     conductor = ProcessSpec(
         "conductor",
         environment.command("trainer", "conductor", "--run-dir", str(run_dir)),
-        env=shared_env | {"PLAUDIT_TRAINER_DRAIN_TIMEOUT_S": _DRAIN_TIMEOUT_S},
+        env=shared_env
+        | ({} if DRAIN_SETTING in environment.variables else {DRAIN_SETTING: _DRAIN_TIMEOUT_S}),
         without_env=LAUNCHER_VARIABLES,
         ready=HttpReady(f"http://127.0.0.1:{environment.port('trainer')}/livez"),
         ready_timeout_s=120.0,
@@ -240,7 +242,7 @@ def training_specs(
         without_env=LAUNCHER_VARIABLES,
         restart="on_failure",
         depends_on=_present(services, {"redis"}),
-        stop_timeout_s=5.0,
+        stop_timeout_s=environment.learner_stop_timeout_s,
         fatal_exit_codes=FATAL_RUN_EXIT_CODES,
     )
     return [conductor, trainer]

@@ -21,7 +21,7 @@ from plaudit.local.redis import DIRECTORY, local_redis
 from plaudit.local.run_dir import Run, restore_latest
 from plaudit.local.services import REWARD_API, Model, Topology, training_specs
 from plaudit.local.status import fetch_status
-from plaudit.local.supervisor import Process, Supervisor
+from plaudit.local.supervisor import Process, Supervisor, SupervisorOptions
 from plaudit.local.user_code import allowed_dirs
 from plaudit.reward_pools import MODEL_REWARDS
 from plaudit.schemas.recipe import Recipe
@@ -29,6 +29,8 @@ from plaudit.schemas.run import RunStatus
 
 _POLL_S = 0.5
 _FAILED_POLLS = 4
+_STOP_OTHERS_S = 2.0
+"""After the learner, for the processes that it depends on."""
 
 
 class View(Protocol):
@@ -105,7 +107,13 @@ async def conduct(
     Raises RunFailed when the run gave up (ConfigError when a setting made it), ConfigError and
     ProcessFailed as the supervisor does, Interrupted after Ctrl-C.
     """
-    supervisor = Supervisor(specs, log_dir=run.log_dir, on_event=view.event)
+    stop_s = environment.learner_stop_timeout_s + _STOP_OTHERS_S
+    supervisor = Supervisor(
+        specs,
+        log_dir=run.log_dir,
+        on_event=view.event,
+        options=SupervisorOptions(stop_timeout_s=stop_s),
+    )
     outcome = Outcome()
     follower = asyncio.create_task(_follow(supervisor, environment, view, outcome))
     names = asyncio.create_task(_check_names(supervisor, recipe, environment))
