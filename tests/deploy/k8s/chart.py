@@ -37,9 +37,14 @@ def template(shape: str, *more: str, release: str = RELEASE) -> str:
 
 
 @cache
+def rendered(shape: str, *more: str, release: str = RELEASE) -> str:
+    return template(shape, *more, release=release)
+
+
+@cache
 def objects(shape: str, *more: str, release: str = RELEASE) -> list[Object]:
     """Not to be changed: every test gets the same ones."""
-    text = template(shape, *more, release=release)
+    text = rendered(shape, *more, release=release)
     return [item for item in yaml.load_all(text, yaml.CSafeLoader) if item]
 
 

@@ -7,7 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from .chart import CHART, SHAPES, Object, helm, needs_helm, objects, of_kind, pods, template
+from .chart import (
+    CHART,
+    SHAPES,
+    Object,
+    helm,
+    needs_helm,
+    objects,
+    of_kind,
+    pods,
+    rendered,
+    template,
+)
 from .kubernetes_schemas import check
 
 pytestmark = needs_helm
@@ -26,7 +37,7 @@ def test_lint_finds_nothing(shape: str) -> None:
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_same_values_render_the_same_text(shape: str) -> None:
-    assert template(shape) == template(shape)
+    assert template(shape) == rendered(shape)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -74,7 +85,7 @@ def test_two_releases_in_a_namespace_have_nothing_in_common() -> None:
 
 def test_a_long_name_of_the_release_makes_legal_names() -> None:
     assert len(LONG) == 53
-    for shape in SHAPES:
+    for shape in ("cpu-demo", "everything-on"):
         for item in objects(shape, release=LONG):
             name = item["metadata"]["name"]
             assert DNS_LABEL.match(name), name
