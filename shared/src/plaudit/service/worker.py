@@ -79,7 +79,7 @@ async def health_server(
         yield
         return
     keyless = settings.model_copy(update={"keys": {}})
-    app = create_app(f"{name}-worker", keyless, checks=checks)
+    app = create_app(name, keyless, checks=checks)
     app.state.draining = stop
     with bind_socket(settings.host, settings.worker_port, "worker_port") as listener:
         server = Server(app, settings.model_copy(update={"drain_timeout_s": 1.0}))
