@@ -26,7 +26,7 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     if os.geteuid() != 0:
         pytest.skip("needs root, to start Docker and to kill processes in containers")
     if not shutil.which("dockerd") or not shutil.which("docker-compose"):
-        pytest.skip("no Docker: apt-get install docker.io docker-compose debootstrap")
+        pytest.skip("no Docker engine with docker-compose: install both, and debootstrap")
     with docker_engine(tmp_path_factory.mktemp("docker")):
         yield
 

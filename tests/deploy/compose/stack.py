@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[3]
 PUBLISHED = ("rollout", "reward", "judge", "trainer")
 _FILES = ("compose.yaml", "plaudit.toml", "init.sh", ".env.example")
 _UP_TIMEOUT_S = 1200.0
-# A newer client without its buildx cannot build: Debian's docker.io comes first.
+# A newer client without its buildx cannot build: Debian's packages come first.
 _PATH = f"/usr/bin:{os.environ.get('PATH', '')}"
 
 
