@@ -47,16 +47,17 @@ def test_a_node_that_ends_because_another_was_stopped_is_started_again(
     script: str, tmp_path: Path
 ) -> None:
     """What stops the first node's learner ends all, and the others get no signal."""
-    with start(script.replace("seconds=60", "seconds=0.1"), tmp_path, "exit 0") as process:
+    with start(script.replace("timeout 60", "timeout 0.1"), tmp_path, "exit 0") as process:
         assert process.wait(10) == STOPPED
 
 
+@pytest.mark.parametrize("own", [0, 1])
 @pytest.mark.parametrize(("at_the_end", "code"), [("", STOPPED), ("touch $3/final;", 0)])
 def test_a_stopped_learner_is_waited_for_and_is_no_finished_one(
-    script: str, tmp_path: Path, at_the_end: str, code: int
+    script: str, tmp_path: Path, at_the_end: str, code: int, own: int
 ) -> None:
-    """It ends with 0, which a Job would take for the end of the run."""
-    on_stop = f"{at_the_end} touch $3/checkpoint; exit 0"
+    """It ends with 0, which a Job would take for the end of the run; torchrun makes it a 1."""
+    on_stop = f"{at_the_end} touch $3/checkpoint; exit {own}"
     learner = f"trap '{on_stop}' TERM; echo up; while :; do sleep 0.05; done"
     with start(script, tmp_path, learner) as process:
         assert process.stdout.readline() == "up\n"

@@ -31,12 +31,15 @@ torchrun --nnodes={{ .Values.trainer.learner.nodes }} --nproc-per-node={{ .Value
 child=$!
 [ -z "$stopped" ] || kill -TERM $child
 code=0; wait $child || code=$?
-if [ "$stopped" ] && [ $code -gt 128 ]; then
-  code=0; wait $child || code=$?
+final={{ include "plaudit.runDir" . }}/final
+if [ "$stopped" ]; then
+  # A signal ends `wait`; whatever torchrun makes of it afterwards, this was a stop.
+  [ $code -le 128 ] || wait $child || true
+  [ -e $final ] || exit 143
+  exit 0
 fi
-seconds=60; [ -z "$stopped" ] || seconds=1
 if [ $code = 0 ]; then
-  timeout $seconds sh -c 'until [ -e "$0" ]; do sleep 0.2; done' {{ include "plaudit.runDir" . }}/final || exit 143
+  timeout 60 sh -c 'until [ -e "$0" ]; do sleep 0.2; done' $final || exit 143
 fi
 exit $code
 {{- end -}}
