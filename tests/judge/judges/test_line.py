@@ -10,6 +10,7 @@ from prometheus_client import REGISTRY
 
 from plaudit.errors import (
     BudgetExceeded,
+    Conflict,
     DeadlineExceeded,
     Forbidden,
     NotFound,
@@ -21,6 +22,7 @@ from plaudit.errors import (
 from plaudit_judge.judges.base import Reply
 from plaudit_judge.judges.line import MAX_RETRY_AFTER_S, Line
 from plaudit_judge.judges.openai import OpenAISpec
+from plaudit_judge.judges.usage import MAX_TOKENS
 from plaudit_judge.limits.breaker import FAILURES_TO_OPEN, MAX_OPEN_S, OtherServer
 from plaudit_judge.limits.rate import Limit, LocalRate
 from plaudit_judge.origin import Origin, use_origin
@@ -99,15 +101,41 @@ def test_an_endpoint_that_asks_for_a_day_is_asked_again_after_a_minute() -> None
     assert waited_s == pytest.approx(MAX_RETRY_AFTER_S + endpoint.latency_s)
 
 
-def test_refusals_fail_no_call_that_has_time_left() -> None:
-    """Refused for 9 s of 10."""
+@pytest.mark.parametrize(("pauses_s", "third_s"), [([7.0, 1.0], 0.2), ([1.0, 7.0], 0.07)])
+def test_of_two_retry_afters_the_longer_one_counts_whichever_comes_first(
+    pauses_s: list[float], third_s: float
+) -> None:
+    """A third call comes after both refusals, and where the second asks for more between them."""
+    endpoint = Endpoint(lambda n: QueueFull("", retry_after_s=pauses_s[n]) if n < 2 else REPLY)
+
+    async def play() -> None:
+        line = make_line()
+        async with asyncio.TaskGroup() as group:
+            for pause_s in (0.05, third_s, 0.0):
+                group.create_task(outcome(line, endpoint, 60.0))
+                await asyncio.sleep(pause_s)
+
+    run_virtual(play())
+    longer = pauses_s.index(7.0)
+    assert endpoint.started_s[2] >= endpoint.started_s[longer] + endpoint.latency_s + 7.0
+
+
+@pytest.mark.parametrize(
+    ("num_calls", "refused_s", "timeout_s", "latency_s"), [(5, 9.0, 10.0, 0.1), (50, 90, 120, 2.0)]
+)
+def test_refusals_fail_no_call_that_has_time_left(
+    num_calls: int, refused_s: float, timeout_s: float, latency_s: float
+) -> None:
+    """By then the limit is 1, and k rounds of calls answer 1 + 2 + ... + k of them."""
     started_s = []
 
     def says(number: int) -> Reply | Exception:
         started_s.append(time.monotonic())
-        return QueueFull("full") if time.monotonic() < started_s[0] + 9.0 else REPLY
+        return QueueFull("full") if time.monotonic() < started_s[0] + refused_s else REPLY
 
-    assert run_virtual(ask_many(make_line(), Endpoint(says), 5, timeout_s=10.0)) == [REPLY] * 5
+    endpoint = Endpoint(says, latency_s)
+    replies = run_virtual(ask_many(make_line(), endpoint, num_calls, timeout_s))
+    assert replies == [REPLY] * num_calls
 
 
 def test_refusals_open_no_breaker_and_cut_the_concurrency() -> None:
@@ -121,6 +149,25 @@ def test_refusals_open_no_breaker_and_cut_the_concurrency() -> None:
     assert run_virtual(ask_many(line, Endpoint(says), 60)) == [REPLY] * 60
     assert metric("breaker_open") == 0.0
     assert 1.0 <= min(limits[1:]) < 20.0 == metric("concurrency_limit"), "and it comes back"
+
+
+@pytest.mark.parametrize("answer", [QueueFull("full"), Rejected("too long"), REPLY])
+def test_failures_with_an_answer_of_any_kind_between_them_open_no_breaker(
+    answer: Reply | Exception,
+) -> None:
+    every = FAILURES_TO_OPEN - 1
+    endpoint = Endpoint(
+        lambda n: answer if n % (every + 1) == every else Unavailable("answered 500")
+    )
+
+    async def play() -> None:
+        line = make_line()
+        while len(endpoint.started_s) < 5 * FAILURES_TO_OPEN:
+            await outcome(line, endpoint, 60.0)
+
+    before = metric("waited_seconds_total", reason="breaker")
+    run_virtual(play())
+    assert metric("waited_seconds_total", reason="breaker") == before
 
 
 def test_an_endpoint_that_is_away_is_probed_by_one_call_at_a_time_until_it_is_back() -> None:
@@ -184,7 +231,7 @@ def test_one_server_of_several_that_fails_opens_no_breaker() -> None:
     assert metric("waited_seconds_total", reason="breaker") == before
 
 
-@pytest.mark.parametrize("kind", [Unauthorized, Forbidden, NotFound, BudgetExceeded])
+@pytest.mark.parametrize("kind", [Unauthorized, Forbidden, NotFound, Conflict, BudgetExceeded])
 def test_what_only_the_operator_can_mend_fails_at_once(kind: type[Rejected]) -> None:
     endpoint = Endpoint(lambda n: kind("it said no"))
     errors = run_virtual(ask_many(make_line(), endpoint, 30))
@@ -229,6 +276,10 @@ def test_the_tokens_of_a_reply_take_the_place_of_the_guess() -> None:
             super().__init__(None, None)
             self.settled: list[int] = []
 
+        async def take(self, num_tokens: int) -> float:
+            self.settled.append(num_tokens)
+            return 0.0
+
         async def settle(self, num_tokens: int) -> None:
             self.settled.append(num_tokens)
 
@@ -243,3 +294,27 @@ def test_the_tokens_of_a_reply_take_the_place_of_the_guess() -> None:
         assert rate.settled[3:] == [250]
 
     run_virtual(play())
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        Reply("", prompt_tokens=-1),
+        Reply("", completion_tokens=MAX_TOKENS + 1),
+        Reply("", cached_tokens=10**400),
+        Reply("", cache_write_tokens=-1),
+    ],
+    ids=["prompt", "completion", "cached", "cache_write"],
+)
+def test_a_reply_that_lies_about_its_tokens_is_garbage_and_tried_again(lie: Reply) -> None:
+    endpoint = Endpoint(lambda n: REPLY if n else lie)
+    line = make_line(tokens_per_minute=60_000)
+    assert run_virtual(ask_many(line, endpoint, 1)) == [REPLY]
+    assert endpoint.started_s[1] - endpoint.started_s[0] < 2.0
+
+
+def test_seconds_spent_in_line_count_also_when_the_deadline_ends_them() -> None:
+    endpoint = Endpoint(lambda n: QueueFull("full", retry_after_s=60.0))
+    before = metric("waited_seconds_total", reason="retry_after")
+    run_virtual(ask_many(make_line(), endpoint, 2, timeout_s=5.0))
+    assert metric("waited_seconds_total", reason="retry_after") - before > 4.0

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from plaudit.schemas.common import Message
 from plaudit.testing import free_port
+from plaudit_judge.limits import shared_rate
 from plaudit_judge.limits.rate import Limit, LocalRate, Rate, estimate_tokens
 from plaudit_judge.limits.shared_rate import SharedRate
 
@@ -21,6 +22,10 @@ async def take(rate: Rate, num_tokens: int) -> float:
     while (wait_s := await rate.take(num_tokens)) > 0.0:
         await asyncio.sleep(wait_s)
     return time.monotonic()
+
+
+async def waits_s(rate: Rate, num_tokens: int, number: int) -> list[float]:
+    return [await rate.take(num_tokens) for _ in range(number)]
 
 
 def most_in_a_minute(starts_s: list[float], costs: list[int]) -> int:
@@ -84,13 +89,29 @@ def test_tokens_that_were_not_used_are_given_back_and_others_are_taken() -> None
     assert run_virtual(play(+500)) == pytest.approx(14.0, abs=0.02)
 
 
+def test_what_was_not_used_is_not_saved_up() -> None:
+    async def play() -> list[float]:
+        rate = LocalRate(Limit(120), Limit(120))
+        assert await waits_s(rate, 1, 2) == [0.0, 0.0]
+        await rate.settle(-2)
+        await asyncio.sleep(3600.0)
+        return await waits_s(rate, 1, 3)
+
+    assert run_virtual(play()) == pytest.approx([0.0, 0.0, 0.5], abs=0.01)
+
+
+def test_an_endpoint_that_lies_about_its_tokens_stops_the_judge_for_a_minute_at_most() -> None:
+    async def play() -> float:
+        rate, started_s = LocalRate(None, Limit(6000)), time.monotonic()
+        await rate.settle(10**7)
+        return await take(rate, 0) - started_s
+
+    assert run_virtual(play()) == pytest.approx(59.0, abs=0.02)
+
+
 def test_the_estimate_is_a_token_for_four_characters_and_all_that_may_be_written() -> None:
     messages = [Message(role="system", content="x" * 100), Message(role="user", content="y" * 300)]
     assert estimate_tokens(messages, 50) == 150
-
-
-async def waits_s(rate: Rate, num_tokens: int, number: int) -> list[float]:
-    return [await rate.take(num_tokens) for _ in range(number)]
 
 
 async def test_workers_of_a_judge_share_its_limits_and_other_judges_have_their_own(
@@ -103,10 +124,45 @@ async def test_workers_of_a_judge_share_its_limits_and_other_judges_have_their_o
     taken = [await rate.take(10) for _ in range(3) for rate in (one, two)]
     assert taken[:5] == [0.0] * 5, "a second's worth at once"
     assert 0.0 < taken[5] <= 0.2
+    await asyncio.sleep(taken[5] + 0.001)
+    assert await one.take(10) == 0.0, "that was how long"
     assert await other.take(2000) == 0.0
+    assert 60_500 < await redis.pttl("plaudit:judge:rate:other") <= 62_001
     assert 0.5 < await other.take(1) <= 1.1
     await other.settle(-2000)
     assert await other.take(1) == 0.0
+    await other.settle(10**7)
+    assert 50.0 < await other.take(1) <= 60.0
+    await redis.aclose()
+
+
+async def test_what_workers_did_not_use_is_not_saved_up(redis_url: str) -> None:
+    redis = Redis.from_url(redis_url)
+    rate, an_hour_ago_ms = SharedRate(redis, "j", Limit(60), None), 1000.0 * (time.time() - 3600.0)
+    await redis.hset("plaudit:judge:rate:j", "requests", str(an_hour_ago_ms))
+    assert await rate.take(0) == 0.0
+    assert 0.5 < await rate.take(0) <= 1.0
+    await redis.aclose()
+
+
+async def test_redis_that_hangs_is_waited_for_once_and_asked_again_after_a_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shared_rate, "_ANSWER_S", 0.05)
+    monkeypatch.setattr(shared_rate, "_REST_S", 0.2)
+    callers: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(lambda _, writer: callers.append(writer), "127.0.0.1")
+    redis = Redis.from_url(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    rate = SharedRate(redis, "j", Limit(60), None)
+    assert await rate.take(0) == 0.0
+    assert 0.0 < await rate.take(0) <= 1.0
+    assert len(callers) == 1
+    await asyncio.sleep(0.2)
+    assert await rate.take(0) > 0.0
+    assert len(callers) == 2
+    for writer in callers:
+        writer.close()
+    server.close()
     await redis.aclose()
 
 

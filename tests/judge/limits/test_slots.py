@@ -136,9 +136,36 @@ async def test_one_slot_goes_to_the_lanes_in_turn() -> None:
 
 
 async def test_a_small_request_does_not_wait_for_a_large_one_of_its_lane() -> None:
-    large, small = Origin("tournament"), Origin("pairwise")
+    large, small = Origin("pairwise"), Origin("pairwise")  # equal, and two requests all the same
     got = await order_of([large] * 10 + [small] * 2)
     assert [request is small for request in got[:5]] == [False, False, True, False, True]
+
+
+async def test_the_calls_of_a_request_go_in_the_order_in_which_they_came() -> None:
+    slots, held, request = LaneSlots(1), list[Caller](), Origin("tournament")
+    callers = [Caller(request) for _ in range(5)]
+    for caller in callers:
+        caller.start(slots, held)
+    for caller in callers:
+        await settle()
+        assert held == [caller]
+        caller.end.set()
+    await caller.task
+
+
+async def test_a_call_that_left_costs_its_request_no_turn() -> None:
+    slots, held = LaneSlots(1), list[Caller]()
+    request, other = Origin("tournament"), Origin("tournament")
+    holder, left, stays, third = (Caller(one) for one in (other, request, request, other))
+    for caller in (holder, left, stays, third):
+        caller.start(slots, held)
+    await settle()
+    left.task.cancel()
+    await settle()
+    for caller in (holder, stays, third):
+        assert held == [caller]
+        caller.end.set()
+        await settle()
 
 
 async def test_a_slot_given_to_one_who_just_left_goes_on_to_the_next() -> None:

@@ -17,6 +17,7 @@ from plaudit.errors import (
 )
 from plaudit_judge import metrics
 from plaudit_judge.judges.base import LimitedSpec, Reply
+from plaudit_judge.judges.usage import check_usage
 from plaudit_judge.limits.breaker import Breaker, OtherServer
 from plaudit_judge.limits.concurrency import AdaptiveConcurrency
 from plaudit_judge.limits.failures import Failures
@@ -100,13 +101,17 @@ class Line:
         return [(paused_s, "retry_after"), (self._breaker.wait_s(), "breaker")]
 
     async def _wait(self, reason: str, wait_s: float) -> None:
-        await asyncio.sleep(wait_s)
-        metrics.count_wait(self.judge, reason, wait_s)
+        started_s = time.monotonic()
+        try:
+            await asyncio.sleep(wait_s)
+        finally:  # also of a call whose deadline came first
+            metrics.count_wait(self.judge, reason, time.monotonic() - started_s)
 
     async def _call(self, attempt: Attempt) -> Reply:
         started_s = time.monotonic()
         try:
             reply = await attempt()
+            check_usage(self.judge, reply)
         except PlauditError as error:
             metrics.count_failure(self.judge, error)
             self._heed(error, started_s)

@@ -20,8 +20,12 @@ class Limit:
     """One of them, so many per minute."""
 
     def __init__(self, per_minute: int) -> None:
+        self.per_minute = per_minute
         self.interval_s = 60.0 / per_minute
         self.burst_s = max(0.0, _BURST_S - self.interval_s)
+
+    def at_most(self, number: int) -> int:
+        return min(number, self.per_minute)
 
 
 class Rate(Protocol):
@@ -30,7 +34,10 @@ class Rate(Protocol):
         ...
 
     async def settle(self, num_tokens: int) -> None:
-        """So many tokens were used more than taken; a negative number gives some back."""
+        """So many tokens were used more than taken; a negative number gives some back.
+
+        No more than the limit: an endpoint that lies about its tokens stops nobody for good.
+        """
         ...
 
 
@@ -47,25 +54,26 @@ class LocalRate:
         if wait_s == 0.0:
             if self._requests:
                 self._requests.add(1)
-            await self.settle(num_tokens)
+            if self._tokens:
+                self._tokens.add(num_tokens)
         return wait_s
 
     async def settle(self, num_tokens: int) -> None:
         if self._tokens:
-            self._tokens.add(num_tokens)
+            self._tokens.add(self._tokens.limit.at_most(num_tokens))
 
 
 class _Used:
     def __init__(self, limit: Limit) -> None:
-        self._limit = limit
+        self.limit = limit
         self._until_s = float("-inf")
 
     def wait_s(self) -> float:
-        return max(0.0, self._until_s - time.monotonic() - self._limit.burst_s)
+        return max(0.0, self._until_s - time.monotonic() - self.limit.burst_s)
 
     def add(self, number: int) -> None:
         start_s = max(time.monotonic(), self._until_s)
-        self._until_s = start_s + number * self._limit.interval_s
+        self._until_s = start_s + number * self.limit.interval_s
 
 
 def estimate_tokens(messages: Iterable[Message], max_tokens: int) -> int:

@@ -53,7 +53,9 @@ class SharedRate:
         return await self._local.take(num_tokens) if waits_ms is None else float(waits_ms) / 1000.0
 
     async def settle(self, num_tokens: int) -> None:
-        if self._tokens and await self._run("settle", [], num_tokens) is None:
+        if self._tokens is None:
+            return
+        if await self._run("settle", [], self._tokens.at_most(num_tokens)) is None:
             await self._local.settle(num_tokens)
 
     async def _run(self, verb: str, args: list[str | float], num_tokens: int) -> Any:
