@@ -101,17 +101,17 @@ def test_an_endpoint_that_asks_for_a_day_is_asked_again_after_a_minute() -> None
     assert waited_s == pytest.approx(MAX_RETRY_AFTER_S + endpoint.latency_s)
 
 
-@pytest.mark.parametrize(("pauses_s", "third_s"), [([7.0, 1.0], 0.2), ([1.0, 7.0], 0.07)])
+@pytest.mark.parametrize(("pauses_s", "apart_s"), [([7.0, 1.0], 0.0), ([1.0, 7.0], 0.05)])
 def test_of_two_retry_afters_the_longer_one_counts_whichever_comes_first(
-    pauses_s: list[float], third_s: float
+    pauses_s: list[float], apart_s: float
 ) -> None:
-    """A third call comes after both refusals, and where the second asks for more between them."""
+    """A third call comes while both are held up, or when only the first refusal is known."""
     endpoint = Endpoint(lambda n: QueueFull("", retry_after_s=pauses_s[n]) if n < 2 else REPLY)
 
     async def play() -> None:
         line = make_line()
         async with asyncio.TaskGroup() as group:
-            for pause_s in (0.05, third_s, 0.0):
+            for pause_s in (apart_s, endpoint.latency_s + 0.001 - apart_s / 2, 0.0):
                 group.create_task(outcome(line, endpoint, 60.0))
                 await asyncio.sleep(pause_s)
 
