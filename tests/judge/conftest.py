@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +18,11 @@ import pytest
 from aiohttp import web
 
 from plaudit.testing import free_port, redis_server
+from plaudit_judge.calls import Calls
+from plaudit_judge.judges.openai import OpenAIJudge, OpenAISpec
+from plaudit_judge.origin import Origin
+from plaudit_judge.pairwise import Bench
+from plaudit_judge.rubric_files import load_rubrics
 
 Behaviour = Callable[[dict[str, Any]], Awaitable[web.StreamResponse] | web.StreamResponse]
 START_TIMEOUT_S = 60.0
@@ -168,6 +173,20 @@ def _chat_server() -> Iterator[ChatServer]:
 def chat(_chat_server: ChatServer) -> ChatServer:
     _chat_server.reset()
     return _chat_server
+
+
+@pytest.fixture
+async def bench(chat: ChatServer) -> AsyncIterator[Bench]:
+    """A judge behind the chat server, the rubric `demo`, and a minute's time."""
+    spec = OpenAISpec(base_url=chat.base_url, model="policy-model", timeout_s=30.0)
+    judge = OpenAIJudge("local", spec, None)
+    yield Bench(
+        calls=Calls(judge, max_concurrency=64),
+        rubric=load_rubrics()["demo"],
+        origin=Origin("pairwise"),
+        deadline_s=time.monotonic() + 60.0,
+    )
+    await judge.aclose()
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +15,6 @@ from plaudit.schemas.judge_calibrate import CalibrateRequest, LabelledPair, Labe
 from plaudit_judge.calibrate import calibrate
 from plaudit_judge.calls import Calls
 from plaudit_judge.judges.base import Reward
-from plaudit_judge.judges.openai import OpenAIJudge, OpenAISpec
 from plaudit_judge.judges.rule import RuleJudge, RuleSpec
 from plaudit_judge.origin import Origin
 from plaudit_judge.pairwise import Bench
@@ -27,19 +25,6 @@ from .conftest import ChatServer, completion, error, larger_number_wins, shown
 
 CRITERIA = ("relevance", "completeness", "correctness", "clarity")
 PROMPT = [Message(role="user", content="Count.")]
-
-
-@pytest.fixture
-async def bench(chat: ChatServer) -> AsyncIterator[Bench]:
-    spec = OpenAISpec(base_url=chat.base_url, model="policy-model", timeout_s=30.0)
-    judge = OpenAIJudge("local", spec, None)
-    yield Bench(
-        calls=Calls(judge, max_concurrency=64),
-        rubric=load_rubrics()["demo"],
-        origin=Origin("calibrate"),
-        deadline_s=time.monotonic() + 60.0,
-    )
-    await judge.aclose()
 
 
 def labelled(a: str, b: str, gold: Winner | list[Winner]) -> LabelledPair:

@@ -1,7 +1,6 @@
 """One pair: orders, votes, ties, usage; asked over the real wire of a local chat server."""
 
 import time
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,27 +11,11 @@ from plaudit.errors import DeadlineExceeded, Rejected
 from plaudit.schemas.common import Message
 from plaudit.schemas.judge import PairwiseRequest, Winner
 from plaudit_judge.calls import Calls
-from plaudit_judge.judges.openai import OpenAIJudge, OpenAISpec
-from plaudit_judge.origin import Origin
 from plaudit_judge.pairwise import Bench, decide, judge_pair, share_of_a
-from plaudit_judge.rubric_files import load_rubrics
 
 from .conftest import ChatServer, completion, error, shown
 
 PROMPT = [Message(role="system", content="Be brief."), Message(role="user", content="Count.")]
-
-
-@pytest.fixture
-async def bench(chat: ChatServer) -> AsyncIterator[Bench]:
-    spec = OpenAISpec(base_url=chat.base_url, model="policy-model", timeout_s=30.0)
-    judge = OpenAIJudge("local", spec, None)
-    yield Bench(
-        calls=Calls(judge, max_concurrency=64),
-        rubric=load_rubrics()["demo"],
-        origin=Origin("pairwise"),
-        deadline_s=time.monotonic() + 60.0,
-    )
-    await judge.aclose()
 
 
 def pair(a: str, b: str, **fields: Any) -> PairwiseRequest:

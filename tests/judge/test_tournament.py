@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -14,29 +13,12 @@ from prometheus_client import REGISTRY
 from plaudit.errors import Rejected, Unavailable
 from plaudit.schemas.common import Message
 from plaudit.schemas.judge import TournamentRequest
-from plaudit_judge.calls import Calls
-from plaudit_judge.judges.openai import OpenAIJudge, OpenAISpec
-from plaudit_judge.origin import Origin
 from plaudit_judge.pairwise import Bench
-from plaudit_judge.rubric_files import load_rubrics
 from plaudit_judge.tournament import run_tournament
 
 from .conftest import ChatServer, completion, error, larger_number_wins, shown
 
 PROMPT = [Message(role="user", content="Count.")]
-
-
-@pytest.fixture
-async def bench(chat: ChatServer) -> AsyncIterator[Bench]:
-    spec = OpenAISpec(base_url=chat.base_url, model="policy-model", timeout_s=30.0)
-    judge = OpenAIJudge("local", spec, None)
-    yield Bench(
-        calls=Calls(judge, max_concurrency=64),
-        rubric=load_rubrics()["demo"],
-        origin=Origin("tournament"),
-        deadline_s=time.monotonic() + 60.0,
-    )
-    await judge.aclose()
 
 
 def group(*responses: str, **fields: Any) -> TournamentRequest:
