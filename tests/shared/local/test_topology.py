@@ -256,3 +256,11 @@ def test_every_configured_judge_has_a_worker_that_may_lack_its_key(installed: Pa
     assert [name for name in specs if name.startswith("judge-")] == ["judge-self", "judge-opus"]
     assert specs["judge-opus"].argv[-3:] == ("--judge", "opus", "--if-available")
     assert [specs[f"judge-{name}"].restart for name in ("self", "opus")] == ["always", "on_failure"]
+
+
+def test_judges_of_the_environment_stand_for_those_of_the_file(installed: Path) -> None:
+    document = {"judge": {"judges": {"opus": {"kind": "claude", "model": "m"}}}}
+    named = {"PLAUDIT_JUDGE_JUDGES": '{"haiku": {"kind": "claude", "model": "m"}}'}
+    assert Environment(named, installed, document).judges == ("self", "haiku")
+    broken = {"PLAUDIT_JUDGE_JUDGES": "{"}
+    assert Environment(broken, installed, document).judges == ("self",)

@@ -4,6 +4,7 @@ Settings come as for the services: environment variables over plaudit.toml over 
 """
 
 import importlib.util
+import json
 import os
 import sys
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ _LEARNER_STOP_TIMEOUT_S = 5.0
 
 _ROLLOUT_PYTHON = "PLAUDIT_ROLLOUT_PYTHON"
 _REWARD_MODELS = "PLAUDIT_REWARD_MODELS"
+_JUDGES = "PLAUDIT_JUDGE_JUDGES"
 LAUNCHER_VARIABLES = (_ROLLOUT_PYTHON, "PLAUDIT_STATE_DIR", "PLAUDIT_CACHE_DIR")
 """Meant for `plaudit` itself; services refuse variables that they do not know."""
 
@@ -103,9 +105,11 @@ class Environment:
 
     @property
     def judges(self) -> tuple[str, ...]:
-        """Names under [judge.judges] and `self`, which is there without being named."""
+        """The configured ones and `self`, which is there without being named."""
         section = self.document.get("judge", {})
         judges = section.get("judges", {}) if isinstance(section, dict) else {}
+        if text := self.variables.get(_JUDGES):
+            judges = _parsed(text)
         named = judges if isinstance(judges, dict) else {}
         return ("self", *sorted(name for name in named if name != "self"))
 
@@ -170,6 +174,14 @@ class Environment:
         if own := self.variables.get(setting):
             return Path(own).expanduser().absolute()
         return Path(self.variables.get(xdg) or default).expanduser() / "plaudit"
+
+
+def _parsed(text: str) -> Any:
+    """None for what is no JSON: the service whose setting it is says so."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def _script(python: Path, service: str) -> Path:
