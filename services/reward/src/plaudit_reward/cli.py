@@ -1,7 +1,6 @@
 """`plaudit-reward`."""
 
 import asyncio
-import gc
 from typing import Annotated
 
 import typer
@@ -25,9 +24,7 @@ def root() -> None:
 def api() -> None:
     """Serve POST /v1/score, POST /v1/jobs and GET /v1/rewards."""
     settings = load_settings(RewardSettings, "reward")
-    served = build_app(settings)
-    exempt_from_collection()
-    serve(served, settings)
+    serve(build_app(settings), settings)
 
 
 @app.command()
@@ -47,7 +44,6 @@ def worker(
     async def main(stop: asyncio.Event) -> None:
         await work(settings, name, stop)
 
-    exempt_from_collection()
     run_worker(settings, f"reward-{name}", main)
 
 
@@ -55,15 +51,6 @@ def worker(
 def page() -> None:
     """Print what GET /v1/rewards says as Markdown: docs/rewards.md."""
     typer.echo(render(load_registry().describe()), nl=False)
-
-
-def exempt_from_collection() -> None:
-    """What a process has at its start stays, so the garbage collector need not look through it.
-
-    It would do so many times a second, which took a quarter of all CPU time.
-    """
-    gc.collect()
-    gc.freeze()
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from plaudit.config.settings import ServiceSettings
 from plaudit.errors import ConfigError
+from plaudit.service.collection import exempt_from_collection
 from plaudit.service.protocol import BoundedHttpProtocol
 from plaudit.service.scopes import check_scopes
 from plaudit.service.signals import stop_on_signals
@@ -38,6 +39,7 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
     export_spans(app.title, settings.otlp_endpoint)
     settings.check_exposure()
     with bind_socket(settings.host, settings.port, "port") as listener:
+        exempt_from_collection()
         uvloop.run(serve_until_signal(app, settings, listener))
 
 

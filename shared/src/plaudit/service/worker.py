@@ -9,6 +9,7 @@ import uvloop
 from plaudit.config.settings import ServiceSettings
 from plaudit.errors import Stalled
 from plaudit.service.app import create_app
+from plaudit.service.collection import exempt_from_collection
 from plaudit.service.health import Check
 from plaudit.service.server import Server, bind_socket
 from plaudit.service.signals import stop_on_signals
@@ -36,6 +37,7 @@ def run_worker(
     """
     setup_logging(f"plaudit-{name}", settings.log_level, settings.log_format)
     export_spans(f"plaudit-{name}", settings.otlp_endpoint)
+    exempt_from_collection()
     uvloop.run(run_until_signal(settings, name, main, checks or {}))
 
 
