@@ -57,7 +57,7 @@ def measure(
 
 
 def _verdict(pair: LabelledPair, answer: PairwiseResponse) -> LabelledVerdict:
-    votes = [JudgedVote(winner=vote.winner, swapped=vote.swapped) for vote in answer.votes]
+    votes = [JudgedVote.of(vote) for vote in answer.votes]
     return LabelledVerdict(gold=pair.gold, winner=answer.winner, votes=votes)
 
 

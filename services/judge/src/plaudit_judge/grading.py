@@ -8,7 +8,7 @@ from plaudit.errors import Rejected
 from plaudit.schemas.judge import Usage
 from plaudit_judge.judges.base import ScoreCase, Scores
 from plaudit_judge.judges.jury_spec import JurySpec
-from plaudit_judge.pairwise import Bench
+from plaudit_judge.pairwise import Bench, usage_of
 from plaudit_judge.settings import JudgeSettings
 from plaudit_judge.together import together
 
@@ -47,20 +47,9 @@ def num_votes(bench: Bench, asked: int) -> int:
     return 1 if bench.judge.is_symmetric else asked
 
 
-def usage_of(scores: Scores) -> Usage:
+def usage_of_scores(scores: Scores) -> Usage:
     """`unparsed` counts the answers that got no score."""
-    reply = scores.reply
-    return Usage(
-        calls=scores.calls,
-        prompt_tokens=reply.prompt_tokens,
-        completion_tokens=reply.completion_tokens,
-        cached_tokens=reply.cached_tokens,
-        cache_write_tokens=reply.cache_write_tokens,
-        unparsed=sum(grade.score is None for grade in scores.grades),
-        cache_hits=int(scores.cache_hit),
-        cost_usd=reply.cost_usd,
-        unpriced_calls=reply.unpriced_calls,
-    )
+    return usage_of(scores, unparsed=sum(grade.score is None for grade in scores.grades))
 
 
 def mean_of_parsed(values: Iterable[float | None]) -> float | None:

@@ -19,7 +19,7 @@ from plaudit.telemetry import get_logger
 from plaudit_judge import metrics
 from plaudit_judge.calls import Calls
 from plaudit_judge.chance import draw
-from plaudit_judge.judges.base import Case, Judge, Opinion
+from plaudit_judge.judges.base import Case, Judge, Opinion, Scores
 from plaudit_judge.origin import Origin
 from plaudit_judge.parse import Seat
 from plaudit_judge.prompt import extract_prompt_text
@@ -139,19 +139,7 @@ def _vote(opinion: Opinion, swapped: bool) -> Vote:
 
 
 def _usage(opinion: Opinion) -> Usage:
-    reply = opinion.reply
-    return Usage(
-        calls=opinion.calls,
-        prompt_tokens=reply.prompt_tokens,
-        completion_tokens=reply.completion_tokens,
-        cached_tokens=reply.cached_tokens,
-        cache_write_tokens=reply.cache_write_tokens,
-        unparsed=int(opinion.seat is None),
-        first_position_wins=int(opinion.seat == "A"),
-        cache_hits=int(opinion.cache_hit),
-        cost_usd=reply.cost_usd,
-        unpriced_calls=reply.unpriced_calls,
-    )
+    return usage_of(opinion, unparsed=opinion.seat is None, first_position_wins=opinion.seat == "A")
 
 
 def swap_winner(winner: Winner | None) -> Winner | None:
@@ -197,6 +185,23 @@ def share_of_a(winners: Iterable[Winner | None]) -> float | None:
     """The share of the parsed votes that a won, a tie counting one half."""
     scores = [POINTS_OF_A[winner] for winner in winners if winner is not None]
     return sum(scores) / len(scores) if scores else None
+
+
+def usage_of(said: Opinion | Scores, *, unparsed: int, first_position_wins: int = 0) -> Usage:
+    """What one answer of the judge cost, and what is counted of it."""
+    reply = said.reply
+    return Usage(
+        calls=said.calls,
+        prompt_tokens=reply.prompt_tokens,
+        completion_tokens=reply.completion_tokens,
+        cached_tokens=reply.cached_tokens,
+        cache_write_tokens=reply.cache_write_tokens,
+        unparsed=int(unparsed),
+        first_position_wins=int(first_position_wins),
+        cache_hits=int(said.cache_hit),
+        cost_usd=reply.cost_usd,
+        unpriced_calls=reply.unpriced_calls,
+    )
 
 
 def add_usage(usages: Iterable[Usage]) -> Usage:

@@ -6,7 +6,7 @@ from plaudit_judge.grading import (
     mean_of_parsed,
     num_votes,
     policy_version_of,
-    usage_of,
+    usage_of_scores,
 )
 from plaudit_judge.judges.base import ScoreCase
 from plaudit_judge.pairwise import Bench, add_usage
@@ -36,5 +36,5 @@ async def score_response(bench: Bench, request: PointwiseRequest) -> PointwiseRe
         votes=grades,
         policy_version=policy_version_of(votes),
         rubric=bench.stamp(),
-        usage=add_usage(usage_of(vote) for vote in votes),
+        usage=add_usage(usage_of_scores(vote) for vote in votes),
     )

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from plaudit.judging.items import Source
 from plaudit.judging.results import Results
-from plaudit.schemas.judge import PairwiseRequest, PairwiseResponse, Vote
+from plaudit.schemas.judge import PairwiseRequest, PairwiseResponse
 from plaudit.schemas.judge_calibrate import (
     MAX_GIVEN_ITEMS,
     CalibrateRequest,
@@ -42,7 +42,7 @@ def _judged_pairs(source: Source, results: Results) -> Iterator[JudgedPair]:
         if isinstance(request, PairwiseRequest) and isinstance(response, PairwiseResponse):
             yield JudgedPair(
                 winner=response.winner,
-                votes=_votes(response.votes),
+                votes=[JudgedVote.of(vote) for vote in response.votes],
                 num_chars_a=len(request.a),
                 num_chars_b=len(request.b),
             )
@@ -54,13 +54,9 @@ def calibrate_request(results: Results) -> CalibrateRequest | None:
     for result, response in islice(results.read(), MAX_GIVEN_ITEMS):
         if isinstance(response, PairwiseResponse):
             gold = GOLD_WINNER.validate_python(result.gold)
-            votes = _votes(response.votes)
+            votes = [JudgedVote.of(vote) for vote in response.votes]
             verdicts.append(LabelledVerdict(gold=gold, winner=response.winner, votes=votes))
         elif isinstance(response, PointwiseResponse):
             score = GOLD_SCORE.validate_python(result.gold)
             grades.append(LabelledGrade(gold=score, score=response.score))
     return CalibrateRequest(verdicts=verdicts, grades=grades) if verdicts or grades else None
-
-
-def _votes(votes: list[Vote]) -> list[JudgedVote]:
-    return [JudgedVote(winner=vote.winner, swapped=vote.swapped) for vote in votes]

@@ -52,7 +52,7 @@ class Source:
 
     def items(self) -> Iterator[Item]:
         """Raises ConfigError that names the line and the column."""
-        for number, line in enumerate(self._lines(), start=1):
+        for number, line in enumerate(_lines(self.path), start=1):
             if line.strip():
                 yield self._item(line, f"{self.path}:{number}")
 
@@ -76,16 +76,6 @@ class Source:
         if not seen:
             raise ConfigError(f"{self.path} has no lines.", fix="write one JSON object per line")
         return Checked(len(seen), frozenset(judges), frozenset(rubrics))
-
-    def _lines(self) -> Iterator[bytes]:
-        try:
-            with self.path.open("rb") as file:
-                while line := file.readline(MAX_LINE_BYTES + 1):
-                    if len(line) > MAX_LINE_BYTES:
-                        raise ConfigError(f"{self.path}: a line is over {MAX_LINE_BYTES} bytes.")
-                    yield line
-        except OSError as error:
-            raise ConfigError(f"{self.path} cannot be read: {error.strerror}.") from error
 
     def _item(self, line: bytes, place: str) -> Item:
         fields = _object(line, place)
@@ -123,9 +113,17 @@ class Source:
 
 def first_object(path: Path) -> dict[str, Any]:
     """The first line, which shows what the file is about. Raises ConfigError."""
+    return _object(next(_lines(path), b""), f"{path}:1")
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """Raises ConfigError: it cannot be read, or a line is too long."""
     try:
         with path.open("rb") as file:
-            return _object(file.readline(MAX_LINE_BYTES), f"{path}:1")
+            while line := file.readline(MAX_LINE_BYTES + 1):
+                if len(line) > MAX_LINE_BYTES:
+                    raise ConfigError(f"{path}: a line is over {MAX_LINE_BYTES} bytes.")
+                yield line
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
 

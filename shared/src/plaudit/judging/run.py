@@ -6,13 +6,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from plaudit.client import JudgeClient
-from plaudit.errors import NotFound, PlauditError, Rejected, Stalled, Unauthorized, Unavailable
+from plaudit.errors import (
+    BudgetExceeded,
+    NotFound,
+    PlauditError,
+    Rejected,
+    Stalled,
+    Unauthorized,
+    Unavailable,
+)
 from plaudit.judging.failures import Failure
 from plaudit.judging.items import Item, Source
 from plaudit.judging.results import Results
 from plaudit.schemas.job import JobView
 
 _POLL_S = 20.0
+_ENDS_ALL = (Unauthorized, BudgetExceeded)
+"""Say nothing of the item: the next one would fail in the same way."""
 _MAX_SUBMISSIONS = 3
 """Of a job that the service forgot, e.g. with its Redis."""
 
@@ -102,7 +112,7 @@ class Judging:
             try:
                 view = await self._finish(item)
             except Rejected as error:
-                if isinstance(error, Unauthorized) or ends_all(error):
+                if isinstance(error, _ENDS_ALL):
                     raise
                 self._progress.fail(item, str(error))
             else:
@@ -149,11 +159,6 @@ class Judging:
                     fix="check that the judge has a worker (`plaudit queue`) and that its "
                     "endpoint answers; then run the same command again",
                 )
-
-
-def ends_all(error: PlauditError) -> bool:
-    """It says nothing of the item: the next one would fail in the same way."""
-    return error.status == 402
 
 
 def _first(errors: BaseExceptionGroup[PlauditError]) -> PlauditError:

@@ -1,9 +1,11 @@
 """Contract of POST /v1/statistics: what the verdicts of one judge say about that judge."""
 
+from typing import Self
+
 from pydantic import Field
 
 from plaudit.schemas.common import Contract
-from plaudit.schemas.judge import Winner
+from plaudit.schemas.judge import Vote, Winner
 
 MAX_STATISTICS_PAIRS = 50_000
 
@@ -13,6 +15,10 @@ class JudgedVote(Contract):
 
     winner: Winner | None
     swapped: bool
+
+    @classmethod
+    def of(cls, vote: Vote) -> Self:
+        return cls(winner=vote.winner, swapped=vote.swapped)
 
 
 class JudgedPair(Contract):
