@@ -9,15 +9,26 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from plaudit.config.names import describe_errors, flatten, is_model
+from plaudit.config.names import describe_errors, flatten, is_model, nearest
 from plaudit.config.overrides import apply_override
 from plaudit.config.toml import dump_toml
 from plaudit.errors import ConfigError
-from plaudit.schemas.recipe import Recipe
+from plaudit.schemas.recipe import OFFLINE_RECIPES, OnlineMethod, Recipe, RunRecipe
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """The recipe in a TOML file, with `a.b=c` overrides applied in order.
+    """The recipe of an online method in a TOML file, as `load_any_recipe`."""
+    recipe = load_any_recipe(path, overrides)
+    if not isinstance(recipe, Recipe):
+        raise ConfigError(
+            f"The recipe {path} is of another kind: it trains offline.",
+            fix=f"method.name must be one of {', '.join(get_args(OnlineMethod))}",
+        )
+    return recipe
+
+
+def load_any_recipe(path: Path, overrides: Sequence[str] = ()) -> RunRecipe:
+    """The recipe in a TOML file, with `a.b=c` overrides applied in order; method.name says which.
 
     TOML has no null: an empty string unsets a key that may be absent (`data.eval = ""`).
 
@@ -31,14 +42,30 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
             apply_override(document, override)
         except ConfigError as error:
             problems.append(error.message)
+    kind = _kind_of(document, path)
     try:
-        recipe = Recipe.model_validate(empty_to_none(Recipe, document))
+        recipe = kind.model_validate(empty_to_none(kind, document))
     except ValidationError as error:
-        problems += describe_errors(Recipe, error)
+        problems += describe_errors(kind, error)
     if problems:
         lines = "\n".join(f"  {line}" for line in problems)
         raise ConfigError(f"The recipe {path} is wrong:\n{lines}")
     return recipe
+
+
+def _kind_of(document: dict[str, Any], path: Path) -> type[RunRecipe]:
+    method = document.get("method", {})
+    name = method.get("name", "grpo") if isinstance(method, dict) else "grpo"
+    if name in OFFLINE_RECIPES:
+        return OFFLINE_RECIPES[name]
+    methods = [*get_args(OnlineMethod), *OFFLINE_RECIPES]
+    if name not in methods:
+        guess = nearest(str(name), methods)
+        raise ConfigError(
+            f"The recipe {path} is wrong:\n  method.name = {name!r}: unknown.",
+            fix=(f"did you mean {guess!r}? " if guess else "") + f"valid: {', '.join(methods)}",
+        )
+    return Recipe
 
 
 def read_recipe_file(path: Path) -> dict[str, Any]:
@@ -54,8 +81,8 @@ def read_recipe_file(path: Path) -> dict[str, Any]:
         ) from error
 
 
-def dump_recipe(recipe: Recipe) -> str:
-    """TOML text that `load_recipe` reads back as an equal recipe."""
+def dump_recipe(recipe: RunRecipe) -> str:
+    """TOML text that `load_any_recipe` reads back as an equal recipe."""
     return dump_toml(none_to_empty(recipe, recipe.model_dump()))
 
 

@@ -19,6 +19,8 @@ class Sampling(Contract):
     """0 keeps every token."""
     max_tokens: int = Field(default=256, ge=1)
     seed: int | None = None
+    entropies: bool = False
+    """Also give the entropy at each token."""
 
 
 class RolloutPrompt(Contract):
@@ -49,6 +51,9 @@ class Completion(Contract):
     text: str
     token_ids: list[int]
     logprobs: list[float]
+    entropies: list[float] | None = None
+    """Nats; of the distribution that each token was drawn from: that of the 20 likeliest tokens
+    and the rest as one, which is at most the true entropy."""
     finish_reason: FinishReason
     policy_versions: list[int]
     """Every version that may have produced a token, oldest first."""

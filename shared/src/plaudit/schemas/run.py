@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from plaudit.schemas.common import Contract
 from plaudit.schemas.policy import PolicyReplica
 from plaudit.schemas.reward import CompletionScore
@@ -14,6 +16,15 @@ class StageTimes(Contract):
     seconds: dict[str, float] = {}
 
 
+class Unit(Contract):
+    """Tokens [start, end) of a completion, and what its reward loses without them."""
+
+    start: int = Field(ge=0)
+    end: int = Field(ge=1)
+    difference: float | None
+    """R - R(unit blanked, the rest cut off); null where that reward is missing."""
+
+
 class ReadyGroup(Contract):
     """A scored group on its way to the learner. `scores[i]` belongs to `rollout.completions[i]`."""
 
@@ -21,6 +32,8 @@ class ReadyGroup(Contract):
     kind: str
     rollout: RolloutGroup
     scores: list[CompletionScore]
+    units: list[list[Unit]] = []
+    """Of each completion, in their order; empty where the method has no use for units."""
     admitted_at: float
     ready_at: float
     times: StageTimes = StageTimes()

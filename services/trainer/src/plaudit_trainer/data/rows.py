@@ -1,9 +1,8 @@
-"""Rows of a data set, whatever their format, and the order in which a run visits them."""
+"""Rows of a data set for rollouts, whatever their format."""
 
 import json
 import random
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -131,20 +130,3 @@ _CONVERTERS: dict[str, Callable[[dict[str, Any], _Place, DataRecipe], Row]] = {
     "plaudit": _from_plaudit,
     "gsm8k": _from_gsm8k,
 }
-
-
-class VisitOrder:
-    """A permutation of the rows for every epoch, the same for the same seed."""
-
-    def __init__(self, num_rows: int, seed: int) -> None:
-        self._num_rows = num_rows
-        self._seed = seed
-        self._permutation = lru_cache(maxsize=4)(self._shuffle)
-
-    def row_index(self, epoch: int, position: int) -> int:
-        return self._permutation(epoch)[position]
-
-    def _shuffle(self, epoch: int) -> list[int]:
-        order = list(range(self._num_rows))
-        random.Random(f"{self._seed}/{epoch}").shuffle(order)
-        return order

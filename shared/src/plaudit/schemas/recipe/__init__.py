@@ -1,0 +1,76 @@
+"""The recipe: one TOML file that says what to train, on what, by which rewards.
+
+`Recipe` trains online, on rollouts; `OfflineRecipe` and its kin train on a data set.
+"""
+
+from plaudit.schemas.recipe.data import DataRecipe, LengthBudgetRecipe
+from plaudit.schemas.recipe.learner import LearnerRecipe
+from plaudit.schemas.recipe.method import (
+    CriticRecipe,
+    DiscriminatorRecipe,
+    DrcaRecipe,
+    ImportanceSampling,
+    KlRecipe,
+    LossType,
+    MethodRecipe,
+    OnlineMethod,
+)
+from plaudit.schemas.recipe.model import LoraRecipe, ModelRecipe
+from plaudit.schemas.recipe.offline import (
+    OFFLINE_RECIPES,
+    DpoMethod,
+    DpoRecipe,
+    KtoMethod,
+    KtoRecipe,
+    OfflineEvalRecipe,
+    OfflineMethodRecipe,
+    OfflineRecipe,
+    RewardModelMethod,
+    RewardModelRecipe,
+    SftMethod,
+    SftRecipe,
+    UnitRewardModelMethod,
+    UnitRewardModelRecipe,
+)
+from plaudit.schemas.recipe.online import EvalRecipe, PipelineRecipe, Recipe
+from plaudit.schemas.recipe.rewards import JUDGE_KEY, JudgeRecipe, OnMissing, RewardRecipe
+from plaudit.schemas.recipe.run import BudgetRecipe, RunRecipe
+
+__all__ = [
+    "JUDGE_KEY",
+    "OFFLINE_RECIPES",
+    "BudgetRecipe",
+    "CriticRecipe",
+    "DataRecipe",
+    "DiscriminatorRecipe",
+    "DpoMethod",
+    "DpoRecipe",
+    "DrcaRecipe",
+    "EvalRecipe",
+    "ImportanceSampling",
+    "JudgeRecipe",
+    "KlRecipe",
+    "KtoMethod",
+    "KtoRecipe",
+    "LearnerRecipe",
+    "LengthBudgetRecipe",
+    "LoraRecipe",
+    "LossType",
+    "MethodRecipe",
+    "ModelRecipe",
+    "OfflineEvalRecipe",
+    "OfflineMethodRecipe",
+    "OfflineRecipe",
+    "OnMissing",
+    "OnlineMethod",
+    "PipelineRecipe",
+    "Recipe",
+    "RewardModelMethod",
+    "RewardModelRecipe",
+    "RewardRecipe",
+    "RunRecipe",
+    "SftMethod",
+    "SftRecipe",
+    "UnitRewardModelMethod",
+    "UnitRewardModelRecipe",
+]

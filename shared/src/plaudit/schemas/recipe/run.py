@@ -1,0 +1,26 @@
+"""What recipes of every method have."""
+
+from pydantic import Field
+
+from plaudit.schemas.common import Contract
+from plaudit.schemas.recipe.data import DataRecipe
+from plaudit.schemas.recipe.learner import LearnerRecipe
+from plaudit.schemas.recipe.model import ModelRecipe
+
+
+class BudgetRecipe(Contract):
+    steps: int = Field(default=100, ge=1)
+    checkpoint_every_steps: int = Field(default=10, ge=1)
+    keep_checkpoints: int = Field(default=2, ge=1)
+    keep_policies: int = Field(default=4, ge=2)
+
+
+class RunRecipe(Contract):
+    """The common part; `method.name` says which recipe it is."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
+    seed: int = 0
+    model: ModelRecipe = ModelRecipe()
+    data: DataRecipe = DataRecipe()
+    budget: BudgetRecipe = BudgetRecipe()
+    learner: LearnerRecipe = LearnerRecipe()
