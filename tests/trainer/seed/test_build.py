@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from plaudit_trainer import cli
 from plaudit_trainer.seed import SeedPaths, SeedSettings, build, build_seed
 from plaudit_trainer.seed.cli import app
 
@@ -123,6 +124,18 @@ def test_the_command_prints_where_the_seed_lies(
     assert result.exit_code == 0
     assert asked == [7]
     assert str(quick_seed.model_dir) in result.stdout
+
+
+def test_the_trainers_command_prints_json_alone_whatever_a_build_says(
+    tmp_path: Path, quick_seed: SeedPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build_loudly(cache_dir: Path, *, seed: int) -> SeedPaths:
+        print("[WARNING] as DeepSpeed has it, when it is imported")
+        return quick_seed
+
+    monkeypatch.setattr("plaudit_trainer.seed.build_seed", build_loudly)
+    result = CliRunner().invoke(cli.app, ["seed", "--cache-dir", str(tmp_path)])
+    assert json.loads(result.stdout)["model_dir"] == str(quick_seed.model_dir)
 
 
 def test_importing_the_seed_loads_neither_torch_nor_transformers() -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import sys
+from contextlib import redirect_stdout
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -73,7 +75,9 @@ def seed(
     """Build the tiny seed model and its task, or find them built; print their paths as JSON."""
     from plaudit_trainer.seed import build_seed
 
-    paths = build_seed(cache_dir, seed=seed)
+    # why: what a build imports may log to standard output, from which scripts read the paths.
+    with redirect_stdout(sys.stderr):
+        paths = build_seed(cache_dir, seed=seed)
     typer.echo(
         json.dumps(
             {
