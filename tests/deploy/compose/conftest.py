@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from .command import ROOT, run
+from .directory import STAND_INS
 from .engine import docker_engine, ensure_base_image, torch_index
-from .stack import ROOT, Stack, run
+from .stack import Stack
 
 BUILT = os.environ.get("TEST_COMPOSE_IMAGES")
 TAG = BUILT or "test"
@@ -37,8 +39,10 @@ def images(docker: None, tmp_path_factory: pytest.TempPathFactory) -> None:
     if BUILT:
         return
     ensure_base_image(tmp_path_factory.mktemp("base"))
-    redis = Path(__file__).with_name("redis.Dockerfile")
-    run("docker", "build", "-q", "--network=host", "-f", redis, "-t", "plaudit-redis:test", ".")
+    for name in STAND_INS:
+        file = Path(__file__).with_name(f"{name}.Dockerfile")
+        tag = f"plaudit-{name}:test"
+        run("docker", "build", "-q", "--network=host", "-f", file, "-t", tag, file.parent)
     with torch_index(tmp_path_factory.mktemp("torch")) as index:
         options = {"TAG": TAG, "TORCH_INDEX": index, "BUILD_OPTIONS": "--network host"}
         print("\n" + run(ROOT / "scripts" / "images.sh", env=options, timeout_s=3600))
@@ -46,9 +50,10 @@ def images(docker: None, tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(scope="session")
 def stack(images: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Everything up, the trainer training; down with its volumes in the end."""
+    """Everything up, training, Prometheus beside it; down with its volumes in the end."""
     stack = Stack(tmp_path_factory.mktemp("stack"), TAG)
     try:
+        stack.up("prometheus")
         stack.up()
         yield stack
     finally:

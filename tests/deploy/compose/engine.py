@@ -10,7 +10,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from .stack import ROOT, is_fine, run
+from .command import ROOT, is_fine, run
 
 BASE = "python:3.11-slim-bookworm"
 _CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -53,11 +53,10 @@ def ensure_base_image(directory: Path) -> None:
         if (source := Path("/etc") / file).is_file():
             shutil.copyfile(source, root / "etc" / file)
     certificate = f"ENV PIP_CERT={_CA_BUNDLE}"
-    tar = ["tar", "-C", str(root), "--exclude=./var/cache/apt/archives/*.deb", "-c", "."]
-    packed = subprocess.Popen(tar, stdout=subprocess.PIPE)
-    subprocess.run(["docker", "import", "-c", certificate, "-", BASE], stdin=packed.stdout)
-    assert packed.wait() == 0
-    assert is_fine("docker", "image", "inspect", BASE)
+    tar = directory / "root.tar"
+    excluded = ("--exclude=./var/cache/apt/*", "--exclude=./var/lib/apt/lists/*")
+    run("tar", "-C", root, *excluded, "-cf", tar, ".")
+    run("docker", "import", "-c", certificate, tar, BASE)
 
 
 @contextmanager

@@ -2,9 +2,7 @@
 
 import json
 import os
-import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,30 +14,18 @@ import httpx
 from plaudit.schemas.run import RunStatus, Summary
 from plaudit.testing import free_ports
 
-ROOT = Path(__file__).parents[3]
-PUBLISHED = ("rollout", "reward", "judge", "trainer")
-_FILES = ("compose.yaml", "plaudit.toml", "init.sh", ".env.example")
+from .command import run
+from .directory import make_directory
+
+PUBLISHED = ("rollout", "reward", "judge", "trainer", "prometheus")
+SCALED = ("--scale", "reward-rules=4", "--scale", "sandbox=3")
+"""What `up` has to say again, once it has been said."""
 _UP_TIMEOUT_S = 1200.0
-# A newer client without its buildx cannot build: Debian's packages come first.
-_PATH = f"/usr/bin:{os.environ.get('PATH', '')}"
-
-
-def run(*words: str | Path, env: dict[str, str] | None = None, timeout_s: float = 600.0) -> str:
-    """Its standard output. Fails with what it printed."""
-    variables = {**os.environ, "PATH": _PATH, "DOCKER_BUILDKIT": "1", **(env or {})}
-    command = [str(word) for word in words]
-    done = subprocess.run(
-        command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=timeout_s
-    )
-    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
-    return done.stdout
-
-
-def is_fine(*words: str | Path) -> bool:
-    with suppress(AssertionError, FileNotFoundError):
-        run(*words)
-        return True
-    return False
+_LIST_CHECKPOINTS = """
+import pathlib
+for marker in pathlib.Path("/var/lib/plaudit/runs/demo/checkpoints").glob("step-*/plaudit.json"):
+    print(marker.parent.name)
+"""
 
 
 class Stack:
@@ -47,27 +33,19 @@ class Stack:
 
     def __init__(self, directory: Path, tag: str) -> None:
         self.directory = directory
-        for file in _FILES:
-            shutil.copy(ROOT / "deploy" / "compose" / file, directory)
-        run(directory / "init.sh")
-        self.key = (directory / "secrets" / "api_key").read_text()
         self.ports = dict(zip(PUBLISHED, free_ports(len(PUBLISHED)), strict=True))
-        settings = {f"{name.upper()}_PORT": str(port) for name, port in self.ports.items()}
-        settings |= {"COMPOSE_PROJECT_NAME": "plaudit-test", "TAG": tag}
-        settings |= {"REDIS_IMAGE": "plaudit-redis:test"}
-        lines = [f"{key}={value}\n" for key, value in settings.items()]
-        with (directory / ".env").open("a") as env_file:
-            env_file.writelines(lines)
-        self.started_at_s = 0.0
+        make_directory(directory, tag, self.ports)
+        self.key = (directory / "secrets" / "api_key").read_text()
+        self.started_at_s = time.monotonic()
 
     def compose(self, *words: str, timeout_s: float = 600.0) -> str:
         file = ["-f", str(self.directory / "compose.yaml")]
+        file += ["-f", str(self.directory / "endpoint.yaml")]
         file += ["--env-file", str(self.directory / ".env")]
         return run("docker-compose", *file, *words, timeout_s=timeout_s)
 
     def up(self, *words: str) -> None:
-        """Returns when the trainer runs, hence everything that it needs is healthy."""
-        self.started_at_s = time.monotonic()
+        """Returns when what is named runs, else the trainer, hence all that it needs is healthy."""
         self.compose("up", "-d", "--no-build", "--no-recreate", *words, timeout_s=_UP_TIMEOUT_S)
 
     def down(self) -> None:
@@ -88,6 +66,12 @@ class Stack:
         """SIGKILL to a container's first process: a crash, after which Docker starts it anew."""
         state = self.inspect(self.containers(service)[0])["State"]
         os.kill(state["Pid"], signal.SIGKILL)
+
+    def stop(self, *services: str) -> float:
+        """As `docker-compose stop`, with the grace of the compose file. Seconds that it took."""
+        started_s = time.monotonic()
+        self.compose("stop", *services)
+        return time.monotonic() - started_s
 
     def wait_healthy(self, service: str, num_containers: int = 1) -> None:
         wait_until(lambda: self.is_healthy(service, num_containers), f"{service} is healthy", 120.0)
@@ -118,6 +102,18 @@ class Stack:
     def step(self) -> int:
         status = self.status()
         return -1 if status is None else status.step
+
+    def queue_total(self, name: str) -> int:
+        """Over all queues and lanes since the start, e.g. of `lapsed`."""
+        (reward,) = self.containers("reward")
+        stats = json.loads(run("docker", "exec", reward, "plaudit", "queue", "stats", "--json"))
+        return sum(int(lane[name]) for queue in stats for lane in queue["lanes"].values())
+
+    def checkpoints(self) -> list[int]:
+        """Their steps, as another container sees them."""
+        (engine,) = self.containers("rollout-engine")
+        names = self.python(engine, _LIST_CHECKPOINTS).split()
+        return sorted(int(name.removeprefix("step-")) for name in names)
 
     def summary(self) -> Summary:
         show = ["run", "--rm", "--no-deps", "-T", "trainer", "cat", "runs/demo/summary.json"]

@@ -4,7 +4,7 @@ them."""
 import sys
 from pathlib import Path
 
-from .stack import ROOT, run
+from .command import ROOT, run
 
 FILES = [ROOT / "deploy" / "compose" / name for name in ("compose.yaml", "compose.gpu.yaml")]
 

@@ -1,4 +1,4 @@
-"""The demo is trained in containers while they are scaled, killed and called from outside."""
+"""The stack comes up confined, is called from outside and scaled, while it trains the demo."""
 
 import json
 import time
@@ -6,10 +6,11 @@ import time
 import httpx
 import pytest
 
+from .command import run
 from .conftest import TAG
-from .stack import Stack, run, wait_until
+from .stack import SCALED, Stack, wait_until
 
-# In the order of the file: each test is a moment in the life of one stack.
+# In the order of the files and in them: each test is a moment in the life of one stack.
 pytestmark = pytest.mark.timeout(3600)
 SERVICES = ("rollout", "reward", "judge", "sandbox", "trainer")
 CONNECT = """
@@ -97,7 +98,7 @@ def test_an_evaluation_job_from_outside_is_judged(stack: Stack) -> None:
 
 
 def test_two_services_scale_and_the_new_sandboxes_get_programs(stack: Stack) -> None:
-    stack.up("--scale", "reward-rules=4", "--scale", "sandbox=3")
+    stack.up(*SCALED)
     stack.wait_healthy("reward-rules", 4)
     stack.wait_healthy("sandbox", 3)
     sandboxes = stack.containers("sandbox")
@@ -132,32 +133,3 @@ def num_runs(stack: Stack, sandbox: str) -> float:
     lines = stack.python(sandbox, IMPORT + METRICS).splitlines()
     counts = [line.split()[1] for line in lines if line.startswith("plaudit_sandbox_runs_total")]
     return sum(map(float, counts))
-
-
-def test_the_run_goes_on_after_a_kill_and_a_restart_of_redis(stack: Stack) -> None:
-    for service in ("reward", "rollout-worker", "judge-self"):
-        stack.kill(service)
-        stack.wait_healthy(service)
-    step = stack.step()
-    stack.compose("restart", "redis")
-    wait_until(lambda: stack.has_ended("trainer") or stack.step() > step, "one more step", 300)
-
-
-def test_the_demo_is_trained_to_the_end_and_its_ledger_is_closed(stack: Stack) -> None:
-    wait_until(lambda: stack.has_ended("trainer"), "the end of the run", 1800)
-    assert stack.exit_code("trainer") == 0
-    summary = stack.summary()
-    assert summary.ledger.is_closed()
-    assert summary.accuracy_gain_ci95[0] > 0
-    print(
-        f"\ndemo: {summary.steps} steps in {summary.wall_s:.0f} s, accuracy "
-        f"{summary.accuracy_before:.2f} to {summary.accuracy_after:.2f}, {summary.ledger}"
-    )
-
-
-def test_a_finished_run_is_not_trained_again(stack: Stack) -> None:
-    stack.compose("start", "trainer")
-    wait_until(lambda: stack.has_ended("trainer"), "its end", 120)
-    assert stack.exit_code("trainer") == 0
-    said = stack.compose("logs", "--no-color", "--tail", "5", "trainer")
-    assert "nothing to go on with" in said

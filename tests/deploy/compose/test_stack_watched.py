@@ -1,0 +1,47 @@
+"""Prometheus beside the stack has data for every panel of every dashboard; after the others."""
+
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from .command import ROOT
+from .stack import Stack
+
+DASHBOARDS = sorted((ROOT / "deploy" / "monitoring" / "dashboards").glob("*.json"))
+STEP_S = 15
+RATE_INTERVAL_S = 4 * STEP_S
+"""As Grafana has it for a scrape every 15 s."""
+NOTHING_HAPPENED: dict[str, set[str]] = {}
+"""Panels that stay empty in this run, by dashboard."""
+
+
+@pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda path: path.stem)
+def test_every_panel_has_data(stack: Stack, dashboard: Path) -> None:
+    panels = json.loads(dashboard.read_text())["panels"]
+    empty = {panel["title"] for panel in panels if not has_data(stack, panel)}
+    assert empty == NOTHING_HAPPENED.get(dashboard.stem, set())
+
+
+def has_data(stack: Stack, panel: dict[str, Any]) -> bool:
+    return any(values(stack, target["expr"]) for target in panel["targets"])
+
+
+def values(stack: Stack, query: str) -> list[float]:
+    """Of all series since the stack was started."""
+    now_s = time.time()
+    asked = {
+        "query": query.replace("$__rate_interval", f"{RATE_INTERVAL_S}s"),
+        "start": str(now_s - (time.monotonic() - stack.started_at_s)),
+        "end": str(now_s),
+        "step": str(STEP_S),
+    }
+    url = f"{stack.url('prometheus')}/api/v1/query_range"
+    answer = httpx.get(url, params=asked, verify=False).json()
+    assert answer["status"] == "success", answer
+    points = [float(v) for one in answer["data"]["result"] for _, v in one["values"]]
+    return [value for value in points if not math.isnan(value)]
