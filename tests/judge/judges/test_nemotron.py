@@ -151,6 +151,13 @@ async def test_a_model_that_the_endpoint_lacks_is_unavailable_with_the_reason() 
         await judge.aclose()
 
 
+async def test_an_endpoint_out_of_reach_does_not_make_it_unavailable() -> None:
+    async with wire_server(PATH, by_length()) as server:
+        judge = judge_at(server)
+    assert (await judge.info()).available, "a worker elsewhere may reach it"
+    await judge.aclose()
+
+
 @pytest.mark.parametrize(
     ("text", "seat"),
     [

@@ -179,10 +179,14 @@ def _known(reward: Reward) -> Reward:
 
 
 async def describe_model(name: str, kind: str, model: str, endpoint: ChatEndpoint) -> JudgeInfo:
+    """An endpoint that is out of reach says nothing: the API may be where only workers get out."""
+    reason: str | None
     try:
         models = await endpoint.models(_INFO_TIMEOUT_S)
-    except (Unavailable, Rejected) as error:
-        reason: str | None = error.message
+    except Unavailable:
+        reason = None
+    except Rejected as error:
+        reason = error.message
     else:
         some = ", ".join(sorted(models)[:5])
         reason = None if model in models else f"the endpoint has no model {model!r}; it has {some}"
