@@ -51,7 +51,7 @@ setup_main() {
   make_venv .venv
   install_torch .venv
   mapfile -t names < <(editable shared services/rollout services/reward "services/judge[claude]" services/sandbox)
-  install .venv -e "./shared[local]" "${names[@]:2}" -e "./services/trainer[train]" \
+  install .venv -e "./shared[local]" "${names[@]:2}" -e "./services/trainer[train,tracking]" \
     -r scripts/requirements-dev.txt
 }
 

@@ -35,6 +35,7 @@ from plaudit.schemas.recipe.offline import (
 from plaudit.schemas.recipe.online import EvalRecipe, PipelineRecipe, Recipe
 from plaudit.schemas.recipe.rewards import JUDGE_KEY, JudgeRecipe, OnMissing, RewardRecipe
 from plaudit.schemas.recipe.run import BudgetRecipe, RunRecipe
+from plaudit.schemas.recipe.tracking import TrackingRecipe, TrackioRecipe, WandbRecipe
 
 __all__ = [
     "JUDGE_KEY",
@@ -71,6 +72,9 @@ __all__ = [
     "RunRecipe",
     "SftMethod",
     "SftRecipe",
+    "TrackingRecipe",
+    "TrackioRecipe",
     "UnitRewardModelMethod",
     "UnitRewardModelRecipe",
+    "WandbRecipe",
 ]

@@ -6,6 +6,7 @@ from plaudit.schemas.common import Contract
 from plaudit.schemas.recipe.data import DataRecipe
 from plaudit.schemas.recipe.learner import LearnerRecipe
 from plaudit.schemas.recipe.model import ModelRecipe
+from plaudit.schemas.recipe.tracking import TrackingRecipe
 
 
 class BudgetRecipe(Contract):
@@ -24,3 +25,4 @@ class RunRecipe(Contract):
     data: DataRecipe = DataRecipe()
     budget: BudgetRecipe = BudgetRecipe()
     learner: LearnerRecipe = LearnerRecipe()
+    tracking: TrackingRecipe = TrackingRecipe()
