@@ -109,7 +109,7 @@ def test_a_sink_that_fails_is_left_out_and_the_run_goes_on():
         def close(self):
             raise AssertionError("it is gone")
 
-    seen = []
+    seen: list[object] = []
 
     class Works:
         def log(self, step, figures):
