@@ -6,6 +6,7 @@ from plaudit.errors import Unavailable
 from plaudit.schemas.rollout import MAX_GROUPS_PER_REQUEST, RolloutRequest
 from plaudit.telemetry import get_logger
 from plaudit_trainer.conductor.context import Context
+from plaudit_trainer.conductor.selection import PASSED_OVER
 
 _POLL_S = 0.02
 _RESUBMIT_S = 5.0
@@ -29,6 +30,8 @@ def max_live_groups(context: Context) -> int:
 async def admit_forever(context: Context) -> None:
     """Admit whenever there is room; submit again, now and then, what should be in flight."""
     next_resubmission = 0.0
+    if context.selection.is_on:
+        context.selection.restore(await context.ledger.success_rates())
     while not context.stopping.is_set():
         if context.clock() >= next_resubmission:
             await resubmit(context)
@@ -37,9 +40,18 @@ async def admit_forever(context: Context) -> None:
             max_live=max_live_groups(context), num_rows=len(context.rows)
         )
         if admitted:
-            await submit(context, admitted)
+            await submit(context, await _select(context, admitted))
         else:
             await context.pause(_POLL_S)
+
+
+async def _select(context: Context, admitted: Sequence[str]) -> list[str]:
+    """Those whose prompts get their turn; the others are dropped, which makes room for more."""
+    chosen = [g for g in admitted if context.selection.takes(g, context.row(g).id)]
+    if len(chosen) < len(admitted):
+        passed_over = [group for group in admitted if group not in {*chosen}]
+        await context.ledger.drop(passed_over, PASSED_OVER, try_again=False)
+    return chosen
 
 
 async def resubmit(context: Context) -> None:

@@ -90,6 +90,15 @@ class Arrivals:
             for stage, seconds in times.items():
                 GROUP_STAGE_SECONDS.labels(stage).observe(seconds)
             context.run_dir.append_jsonl("groups.jsonl", [_record(ready)])
+            await self._learn_success(ready)
+
+    async def _learn_success(self, ready: ReadyGroup) -> None:
+        context = self._context
+        if context.selection.is_on:
+            row_id = context.row(ready.group_id).id
+            rate = context.selection.learn(row_id, ready.kind, ready.scores)
+            if rate is not None:
+                await context.ledger.set_success_rate(row_id, rate)
 
     async def _score(self, group: RolloutGroup, kind: str) -> Scored:
         """Under `on_missing = "wait"` the group is scored again until nothing is missing.

@@ -10,6 +10,7 @@ from plaudit.client import RolloutClient
 from plaudit.schemas.recipe import Recipe
 from plaudit.schemas.rollout import RolloutPrompt, Sampling
 from plaudit.schemas.run import Waiting
+from plaudit_trainer.conductor.selection import Selection
 from plaudit_trainer.data import Row, VisitOrder
 from plaudit_trainer.ledger import ConductorLedger, GroupId
 from plaudit_trainer.run_dir import RunDir
@@ -59,6 +60,7 @@ class Context:
 
     def __post_init__(self) -> None:
         self.order = VisitOrder(len(self.rows), self.recipe.seed)
+        self.selection = Selection(self.recipe)
 
     def row(self, group_id: str) -> Row:
         parsed = GroupId.parse(group_id)

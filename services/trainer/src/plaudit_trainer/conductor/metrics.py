@@ -63,6 +63,7 @@ _LABELLED = {
     "state": ("state", f"1 for the state that the run is in: {', '.join(STATES)}."),
     "groups": ("state", "Groups: admitted and trained in all; in_flight and ready at this moment."),
     "dropped_groups": ("reason", "Groups dropped in all, by the reason."),
+    "prompts": ("state", "Prompts tried so far: solved, hopeless, between (with selection)."),
     "step_part_seconds": ("part", "Seconds of the last step that the learner spent on each part."),
 }
 
@@ -105,6 +106,7 @@ async def _read(context: Context) -> Figures:
             "state": {name: float(name == state) for name in STATES},
             "groups": {**groups, "in_flight": counts.in_flight},
             "dropped_groups": counts.dropped,
+            "prompts": context.selection.counts(),
             "step_part_seconds": progress.get("step_parts_s", {}),
         },
     )

@@ -96,6 +96,14 @@ class ConductorLedger:
         mapping = {key: json.dumps(value) for key, value in values.items()}
         await self._redis.hset(self._prefix + "progress", mapping=mapping)
 
+    async def success_rates(self) -> dict[str, float]:
+        """Of the rows tried so far, by row id."""
+        rates = await self._redis.hgetall(self._prefix + "success")
+        return {row_id.decode(): float(rate) for row_id, rate in rates.items()}
+
+    async def set_success_rate(self, row_id: str, rate: float) -> None:
+        await self._redis.hset(self._prefix + "success", row_id, rate)
+
     async def fail(self, error: PlauditError) -> None:
         """As the learner's: the first failure stays."""
         if await self._redis.hsetnx(self._prefix + "progress", "failure", json.dumps(str(error))):

@@ -10,6 +10,8 @@ Keys of a run, all under `plaudit:run:<run_id>:`
     counts    hash  admitted, trained, dropped:<reason>, order, cursor
     returned  list  ids of groups whose prompts are to be tried again, before new ones
     events    stream of final states, drained into groups.jsonl
+
+and, which no script touches, `success`: a hash of each row's success rate.
 """
 
 KEY_NAMES = (

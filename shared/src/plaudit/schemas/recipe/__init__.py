@@ -32,7 +32,7 @@ from plaudit.schemas.recipe.offline import (
     UnitRewardModelMethod,
     UnitRewardModelRecipe,
 )
-from plaudit.schemas.recipe.online import EvalRecipe, PipelineRecipe, Recipe
+from plaudit.schemas.recipe.online import EvalRecipe, PipelineRecipe, Recipe, SelectionRecipe
 from plaudit.schemas.recipe.rewards import JUDGE_KEY, JudgeRecipe, OnMissing, RewardRecipe
 from plaudit.schemas.recipe.run import BudgetRecipe, RunRecipe
 from plaudit.schemas.recipe.tracking import TrackingRecipe, TrackioRecipe, WandbRecipe
@@ -70,6 +70,7 @@ __all__ = [
     "RewardModelRecipe",
     "RewardRecipe",
     "RunRecipe",
+    "SelectionRecipe",
     "SftMethod",
     "SftRecipe",
     "TrackingRecipe",

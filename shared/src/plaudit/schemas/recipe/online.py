@@ -1,6 +1,6 @@
 """The recipe of online training."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -9,6 +9,26 @@ from plaudit.schemas.mixing import RecipeMixing
 from plaudit.schemas.recipe.method import MethodRecipe
 from plaudit.schemas.recipe.rewards import JUDGE_KEY, JudgeRecipe, OnMissing, RewardRecipe
 from plaudit.schemas.recipe.run import RunRecipe
+
+
+class SelectionRecipe(Contract):
+    """Which prompts are worth their rollouts, by how often their completions were correct."""
+
+    by: Literal["all", "unsolved", "learnability"] = "all"
+    """unsolved: neither solved nor hopeless ones; learnability: rather those solved half the time.
+    What counts as correct is said by `eval.reward_by_kind`; rows of other kinds get every turn."""
+    solved_at: float = Field(default=1.0, gt=0.0, le=1.0)
+    hopeless_at: float = Field(default=0.0, ge=0.0, lt=1.0)
+    floor: float = Field(default=0.1, gt=0.0, le=1.0)
+    """Least share of its turns that a prompt is given."""
+    memory: float = Field(default=1.0, gt=0.0, le=1.0)
+    """Weight of the newest group in a prompt's success rate; 1: nothing else counts."""
+
+    @model_validator(mode="after")
+    def something_is_between(self) -> Self:
+        if self.hopeless_at >= self.solved_at:
+            raise ValueError(f"hopeless_at = {self.hopeless_at} is not under solved_at")
+        return self
 
 
 class PipelineRecipe(Contract):
@@ -22,6 +42,7 @@ class PipelineRecipe(Contract):
     stall_timeout_s: float = Field(default=300.0, gt=0.0)
     reward_delay_s: float = Field(default=0.0, ge=0.0)
     """Latency added to every reward call: for benchmarks only."""
+    selection: SelectionRecipe = SelectionRecipe()
 
 
 class EvalRecipe(Contract):
@@ -51,6 +72,15 @@ class Recipe(RunRecipe):
     def has_a_reward(self) -> Self:
         if not self.rewards and self.judge is None:
             raise ValueError("rewards: empty, and there is no [judge]; name at least one reward")
+        return self
+
+    @model_validator(mode="after")
+    def selection_can_tell(self) -> Self:
+        if self.pipeline.selection.by != "all" and not self.eval.reward_by_kind:
+            raise ValueError(
+                "pipeline.selection.by: nothing says what is correct; name it in "
+                "eval.reward_by_kind"
+            )
         return self
 
     @model_validator(mode="after")
