@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from plaudit.schemas.recipe import EvalRecipe, Recipe, SelectionRecipe
 from plaudit.schemas.reward import CompletionScore
-from plaudit_trainer.conductor.admission import admit_forever
+from plaudit_trainer.conductor.admission import admit_forever, submit
 from plaudit_trainer.conductor.selection import Selection, share_of_turns, success_rate
 
 BY_KIND = {"math": "accuracy"}
@@ -126,3 +126,18 @@ async def test_prompts_that_are_passed_over_are_in_the_ledger_and_others_take_th
     counts = await context.ledger.counts()
     assert counts.dropped["passed_over"] >= len(solved)
     assert counts.admitted == counts.dropped["passed_over"] + counts.in_flight
+
+
+async def test_a_scored_group_tells_how_often_its_prompt_is_solved(conductors, arrive, until):
+    by_kind = {"reward_by_kind": {"math": "accuracy"}}
+    context = conductors(pipeline={"selection": {"by": "unsolved"}}, eval=by_kind)
+    groups = await context.ledger.admit(max_live=2, num_rows=5)
+    await submit(context, groups)
+    arrive(context)
+    rows = {context.row(group).id: 1.0 for group in groups}
+
+    async def known():
+        return await context.ledger.success_rates() == rows
+
+    await until(known)
+    assert context.selection.counts() == {"solved": 2}
