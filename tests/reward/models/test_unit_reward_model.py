@@ -8,11 +8,11 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
+from plaudit.scale import Scale
 from plaudit.schemas.common import Message
 from plaudit.schemas.reward import Answer, RewardGroup
+from plaudit.segments import LocationNorm
 from plaudit_reward.models.engine import EngineLimits
-from plaudit_reward.models.scale import Scale
-from plaudit_reward.models.segments import LocationNorm
 from plaudit_reward.models.spec import ClassifierSpec, UnitSpec
 from plaudit_reward.models.units import TokenReadings, unit_score
 from plaudit_reward.wire import TokenValues

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from plaudit.scale import Scale
 from plaudit_reward.models.conversation import Conversation
 from plaudit_reward.models.engine import Engine
 from plaudit_reward.models.metrics import TRUNCATED
 from plaudit_reward.models.reward_model import TooLong
-from plaudit_reward.models.scale import Scale
 from plaudit_reward.reward import Missing
 
 if TYPE_CHECKING:

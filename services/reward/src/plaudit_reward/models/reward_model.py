@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
+from plaudit.scale import Scale
 from plaudit_reward.models.conversation import Conversation
-from plaudit_reward.models.scale import Scale
 from plaudit_reward.reward import Missing
 
 TooLong = Literal["null", "truncate"]

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from plaudit.errors import ConfigError
 from plaudit.schemas.reward import RewardGroup
+from plaudit.segments import WHOLE_TEXT, LocationNorm, Spread
 from plaudit_reward.models.engine import Engine
-from plaudit_reward.models.segments import WHOLE_TEXT, LocationNorm, Spread
 from plaudit_reward.models.spec import UnitSpec
 from plaudit_reward.models.units import unit_score
 from plaudit_reward.reward import Missing, Score

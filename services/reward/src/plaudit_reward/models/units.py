@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from plaudit.errors import ConfigError
-from plaudit_reward.models.scale import Scale
-from plaudit_reward.models.segments import (
+from plaudit.scale import Scale
+from plaudit.segments import (
     WHOLE_TEXT,
     LocationNorm,
     Spread,

@@ -20,12 +20,12 @@ from pydantic import (
 
 from plaudit.client import ClientOptions, HttpClient
 from plaudit.errors import ConfigError, PlauditError, Rejected, Unavailable
+from plaudit.scale import Scale
 from plaudit.schemas.common import Contract, Message
 from plaudit.tasks import end
 from plaudit_reward.models.conversation import Conversation
 from plaudit_reward.models.metrics import BATCH_SECONDS
 from plaudit_reward.models.reward_model import TooLong
-from plaudit_reward.models.scale import Scale
 from plaudit_reward.models.spec import VllmSpec
 from plaudit_reward.reward import Missing
 

@@ -4,8 +4,8 @@ from plaudit.errors import PlauditError
 from plaudit.reward_pools import DEFAULT_MODEL
 from plaudit.schemas.common import Contract
 from plaudit.schemas.reward import RewardGroup
+from plaudit.segments import Spread
 from plaudit_reward.models.pool import ModelPool
-from plaudit_reward.models.segments import Spread
 from plaudit_reward.reward import Context, Missing, Score, Vector, reward
 
 

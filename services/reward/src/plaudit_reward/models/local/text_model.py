@@ -7,9 +7,9 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from plaudit.errors import ConfigError
+from plaudit.scale import Scale
 from plaudit_reward.models.local.encoder import Encoded, Encoder, wants_chat
 from plaudit_reward.models.local.loading import longest_text, vocabulary_size
-from plaudit_reward.models.scale import Scale
 from plaudit_reward.models.spec import Scaled, TextModel
 
 

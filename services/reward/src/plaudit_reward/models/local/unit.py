@@ -16,8 +16,10 @@ from transformers import (
 )
 
 from plaudit.errors import ConfigError
+from plaudit.scale import Scale
 from plaudit.schemas.common import Message
 from plaudit.schemas.reward import Answer
+from plaudit.segments import LocationNorm
 from plaudit_reward.models.conversation import JOIN, Conversation
 from plaudit_reward.models.local.encoder import special_tokens
 from plaudit_reward.models.local.loading import (
@@ -30,8 +32,6 @@ from plaudit_reward.models.local.loading import (
 from plaudit_reward.models.local.padding import Padded, padded
 from plaudit_reward.models.local.text_model import scale_of
 from plaudit_reward.models.local.value_head import load_head
-from plaudit_reward.models.scale import Scale
-from plaudit_reward.models.segments import LocationNorm
 from plaudit_reward.models.spec import UnitSpec
 from plaudit_reward.models.units import TokenReadings, location_norm
 from plaudit_reward.reward import Missing

@@ -6,15 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plaudit_reward.models.segments import (
+from plaudit.segments import (
     LocationNorm,
     normalized,
     segment_ends,
     spread_over_tokens,
     text_reward,
 )
-from plaudit_reward.models.units import TokenReadings, unit_score
-from plaudit_reward.reward import Missing, PerToken
 
 PHI_3 = LocationNorm(0.7668, 0.2569, 0.4705, 2.8339)
 REWARDS, ENDS = [1.0, 2.0, 0.5], [2, 8, 12]
@@ -69,6 +67,18 @@ def test_the_std_never_falls_to_zero() -> None:
     assert LocationNorm(0, 1, 0, 0).std(0.5) == 1e-8
 
 
+@pytest.mark.parametrize(
+    ("norm", "mean", "std"),
+    [
+        (PHI_3, -0.06100, 2.65583),
+        (LocationNorm(0.8967, 0.5680, 0.8572, 4.1667), 0.23565, 3.77299),
+        (LocationNorm(0.8345, 0.4780, 0.8798, 3.7358), 0.30137, 3.40448),
+    ],
+)
+def test_the_published_parameters_at_half_the_text(norm, mean, std) -> None:
+    assert (norm.mean(0.5), norm.std(0.5)) == pytest.approx((mean, std), abs=1e-5)
+
+
 def test_without_parameters_nothing_changes() -> None:
     assert normalized(REWARDS, LocationNorm()) == REWARDS
 
@@ -84,29 +94,6 @@ def test_without_parameters_nothing_changes() -> None:
 def test_forms_of_segments(form, expected) -> None:
     """Two segments of 2 and 3 tokens, and EOS, which gets nothing."""
     assert spread_over_tokens([1.0, 3.0], [1, 4], 6, form) == pytest.approx(expected)
-
-
-def readings(rewards: list[float], *, eos: bool = False) -> TokenReadings:
-    return TokenReadings([9.0] * len(rewards), rewards, eos)
-
-
-def test_forms_of_the_whole_text_give_the_last_token_one_value() -> None:
-    found = unit_score(readings([1.0, 3.0, 7.0], eos=True), 1.0, "segment_last_avg", PHI_3, None)
-    assert found == PerToken((0.0, 0.0, 2.0), 2.0)
-    found = unit_score(readings([1.0, 3.0]), 1.0, "segment_last_logsumexp", PHI_3, None)
-    assert found.value == pytest.approx(math.log(math.e + math.exp(3.0)))
-    assert found.tokens == (0.0, found.value)
-    assert text_reward([1000.0, 1000.0], "segment_last_logsumexp") == pytest.approx(
-        1000 + math.log(2)
-    )
-
-
-def test_nothing_but_eos_and_entropies_that_are_none_are_missing() -> None:
-    def score(found: TokenReadings) -> PerToken | Missing:
-        return unit_score(found, 1.0, "segment_normalization", LocationNorm(), None)
-
-    assert isinstance(score(readings([1.0], eos=True)), Missing)
-    assert "no number" in score(TokenReadings([1.0, math.nan], [1.0, 1.0], False)).reason
 
 
 @given(SIZES, st.booleans())

@@ -1,5 +1,6 @@
-"""Rewards of segments: where a segment ends, how its reward is normalised and spread over tokens.
+"""Segments: where one ends, how its reward is normalised and spread over tokens.
 
+The reward service scores with it, and the trainer trains unit reward models with it.
 arXiv 2501.02790, "Segmenting Text and Learning Their Rewards for Improved RLHF in Language Model".
 Positions count from the completion's first token.
 """
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from plaudit_reward.models.scale import MIN_STD
+from plaudit.scale import MIN_STD
 
 STD_FLOOR_SHARE = 1e-3
 """Of the std at the end of the text; the fitted line falls below 0 in very early segments."""
