@@ -1,6 +1,7 @@
 """A stand-in that speaks vLLM's wire format, for what the real one cannot be made to do."""
 
 import asyncio
+import math
 from pathlib import Path
 
 from aiohttp import web
@@ -21,6 +22,9 @@ class FakeVllm:
         self.finish.set()
         self.fail_generate = 0
         self.refuse_generate = False
+        self.shares = [0.5, 0.25, 0.25]
+        """Of the tokens that are drawn from, the likeliest first."""
+        self.forgets_likeliest = False
         self.fail_reload = False
         self.num_generated = 0
         self.is_dead = False
@@ -130,6 +134,9 @@ class FakeVllm:
         self.num_generated += 1
         values = [first, self.value]
         choices = [self._choice(index, values) for index in range(body["n"])]
+        if body["logprobs"] and not self.forgets_likeliest:
+            for choice in choices:
+                choice["logprobs"]["top_logprobs"] = [self._likeliest(body["logprobs"])] * 2
         return web.json_response({"choices": choices})
 
     def _probed(self, sequences: list[list[int]]) -> list[dict]:
@@ -143,6 +150,12 @@ class FakeVllm:
             }
             for index, tokens in enumerate(sequences)
         ]
+
+    def _likeliest(self, number: int) -> dict[str, float]:
+        """As vLLM: the drawn one, here the last of all, is there besides."""
+        tokens = [len(self.shares) - 1, *range(number)]
+        known = [token for token in tokens if token < len(self.shares)]
+        return {f"token_id:{token}": math.log(self.shares[token]) for token in known}
 
     def _choice(self, index: int, logprobs: list[float]) -> dict:
         return {

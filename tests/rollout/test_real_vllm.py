@@ -176,12 +176,12 @@ def expected(tiny, model, group, completion, temperature: float = 1.0) -> list[f
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
-async def test_log_probabilities_are_those_of_transformers_at_the_sampling_temperature(
+async def test_log_probabilities_and_entropies_are_those_of_transformers_at_the_temperature(
     client, engine, make_settings, run_worker, collect, release, tiny, models, temperature
 ):
     await release(1)
     async with run_worker(make_settings(engine_url=engine.url)):
-        await client.submit(groups(["a", "b"], temperature=temperature))
+        await client.submit(groups(["a", "b"], temperature=temperature, entropies=True))
         found = await collect(client, 2, RUN, 60.0)
     worst = 0.0
     for group in found.values():
@@ -190,7 +190,10 @@ async def test_log_probabilities_are_those_of_transformers_at_the_sampling_tempe
         for completion in group.completions:
             assert completion.policy_versions == [1]
             wanted = expected(tiny, models(1), group, completion, temperature)
-            pairs = zip(completion.logprobs, wanted, strict=True)
+            everything = group.prompt_token_ids + completion.token_ids
+            start = len(group.prompt_token_ids) - 1
+            wanted += tiny.entropies(models(1), everything, temperature)[start:]
+            pairs = zip([*completion.logprobs, *completion.entropies], wanted, strict=True)
             worst = max(worst, *(abs(a - b) for a, b in pairs))
     print(f"largest difference at temperature {temperature}: {worst:.2g}")
     assert worst < 1e-4

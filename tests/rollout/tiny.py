@@ -79,6 +79,15 @@ def logprobs(
     return logits_TV.log_softmax(-1).gather(-1, chosen_T1).squeeze(-1).tolist()
 
 
+@torch.no_grad()
+def entropies(model: Qwen2ForCausalLM, token_ids: list[int], temperature: float) -> list[float]:
+    """Where each token but the first was drawn: of the 20 likeliest, and the rest as one."""
+    logits_TV = model(torch.tensor([token_ids])).logits[0, :-1].double() / temperature
+    shares_TV = logits_TV.softmax(-1).sort(-1, descending=True).values
+    known_TV = torch.cat([shares_TV[:, :20], shares_TV[:, 20:].sum(-1, keepdim=True)], -1)
+    return torch.special.entr(known_TV).sum(-1).tolist()
+
+
 def publish(
     root: Path, run_id: str, version: int, model: Qwen2ForCausalLM, *, drop: str | None = None
 ) -> PolicyAnnouncement:

@@ -9,10 +9,13 @@ from plaudit.errors import Rejected, Unavailable
 from plaudit.schemas.common import FinishReason, Message
 from plaudit.schemas.rollout import Sampling
 from plaudit.telemetry import escape_control
+from plaudit_rollout.engine.entropy import NUM_LIKELIEST, entropy_of
 
 _QUICK_S = 10.0
 _CONNECT_S = 5.0
 _MAX_ERROR_CHARS = 500
+MAX_ANSWER_BYTES = 256 * 2**20
+"""With entropies, a token takes about 700 bytes."""
 _DEV_MODE = "start it by `plaudit-rollout engine`, or with VLLM_SERVER_DEV_MODE=1"
 
 M = TypeVar("M", bound=BaseModel)
@@ -43,6 +46,10 @@ class Tokenized(_Answer):
 
 class _Logprobs(_Answer):
     token_logprobs: list[float]
+    top_logprobs: list[dict[str, FiniteFloat]] = []
+
+    def entropies(self) -> list[float]:
+        return [entropy_of(likeliest.values()) for likeliest in self.top_logprobs]
 
 
 class Choice(_Answer):
@@ -119,7 +126,7 @@ class EngineClient:
             "top_p": sampling.top_p,
             "top_k": sampling.top_k,
             "seed": sampling.seed,
-            "logprobs": 0,
+            "logprobs": NUM_LIKELIEST if sampling.entropies else 0,
             "return_token_ids": True,
             "return_tokens_as_token_ids": True,
             "cache_salt": cache_salt,
@@ -129,6 +136,8 @@ class EngineClient:
         for choice in choices:
             if len(choice.token_ids) != len(choice.logprobs.token_logprobs):
                 raise EngineFailed("vLLM returned token ids and logprobs of different lengths.")
+            if sampling.entropies and len(choice.token_ids) != len(choice.logprobs.top_logprobs):
+                raise EngineFailed("vLLM left out the likeliest tokens, which entropies need.")
         if len(choices) != n:
             raise EngineFailed(f"vLLM returned {len(choices)} completions, not {n}.")
         return choices
@@ -210,7 +219,7 @@ class EngineClient:
             async with self._session.request(
                 method, self._url + path, json=body, timeout=timeout
             ) as response:
-                raw = await response.read()
+                raw = await _read(response, path)
         except TimeoutError as error:
             raise EngineLost(f"vLLM did not answer {path} within {timeout_s:g} s.") from error
         except aiohttp.ClientConnectorError as error:
@@ -223,6 +232,17 @@ class EngineClient:
             fix = _DEV_MODE if response.status == 404 else None
             raise Rejected(f"vLLM refused {path} ({response.status}): {_reason(raw)}", fix=fix)
         return raw
+
+
+async def _read(response: aiohttp.ClientResponse, path: str) -> bytes:
+    chunks: list[bytes] = []
+    num_bytes = 0
+    async for chunk in response.content.iter_any():
+        num_bytes += len(chunk)
+        if num_bytes > MAX_ANSWER_BYTES:
+            raise EngineFailed(f"vLLM answered {path} with more than {MAX_ANSWER_BYTES} bytes.")
+        chunks.append(chunk)
+    return b"".join(chunks)
 
 
 def _parse(model: type[M], raw: bytes) -> M:

@@ -116,7 +116,10 @@ class Generator:
             prompt=job.prompt.prompt,
             prompt_token_ids=prompt.tokens,
             reference=job.prompt.reference,
-            completions=[_completion(one, generated.versions) for one in generated.choices],
+            completions=[
+                _completion(one, generated.versions, job.prompt.sampling.entropies)
+                for one in generated.choices
+            ],
             replica_id=self._settings.replica_name,
             queued_s=queued_s,
             generate_s=generate_s,
@@ -127,7 +130,7 @@ class Generator:
         limit = self._settings.max_group_bytes
         # why: a number takes up to about 25 characters, and exact sizes are expensive.
         num_tokens = sum(len(one.token_ids) for one in group.completions)
-        if num_tokens * 50 < limit or len(group.model_dump_json()) <= limit:
+        if num_tokens * 75 < limit or len(group.model_dump_json()) <= limit:
             return group
         return self.failed(job, f"the finished group is larger than max_group_bytes = {limit}.")
 
@@ -202,12 +205,13 @@ def _too_long(prompt: Tokenized) -> str:
     )
 
 
-def _completion(choice: Choice, versions: list[int]) -> Completion:
+def _completion(choice: Choice, versions: list[int], with_entropies: bool) -> Completion:
     # why: each value was checked when the engine's answer was parsed.
     return Completion.model_construct(
         text=choice.text,
         token_ids=choice.token_ids,
         logprobs=choice.logprobs.token_logprobs,
+        entropies=choice.logprobs.entropies() if with_entropies else None,
         finish_reason=choice.finish_reason,
         policy_versions=versions,
     )
