@@ -95,7 +95,7 @@ def test_later_overrides_win_and_lists_grow_at_their_end(recipe_path: Path) -> N
         ("method.beta", "must read name=value"),
         ("=3", "must read name=value"),
         ("method.loss_type=ppo", "method.loss_type = 'ppo': input should be 'grpo'"),
-        ("budget.steps=0", "budget.steps = 0: input should be greater than or equal to 1"),
+        ("budget.steps=-1", "budget.steps = -1: input should be greater than or equal to 0"),
         ("method=3", "method"),
         ("name=Bad Name", "name = 'Bad Name': string should match pattern"),
     ],
@@ -107,7 +107,7 @@ def test_a_wrong_override_is_named_with_its_path_and_value(
 
 
 def test_all_errors_are_told_at_once(recipe_path: Path) -> None:
-    text = error_text(recipe_path, "seed.a.b=1", "method.betta=1", "budget.steps=0")
+    text = error_text(recipe_path, "seed.a.b=1", "method.betta=1", "budget.steps=-1")
     assert text.count("\n") == 3
 
 

@@ -48,6 +48,17 @@ async def test_a_run_evaluates_trains_evaluates_and_closes_its_ledger(
     assert len(states) == ledger["admitted"], "each group's end is written down"
 
 
+async def test_without_steps_a_run_is_one_evaluation(conduct, learner, run_dir, rollouts):
+    learner.publish()
+    learner.ledger.set_progress({"learner": "finished"})
+    _, run = conduct(budget={"steps": 0})
+    await asyncio.wait_for(run, 20)
+    summary = run_dir.read_json("summary.json")
+    assert (summary["accuracy_before"], summary["accuracy_after"]) == (1.0, None)
+    assert summary["ledger"]["admitted"] == 0
+    assert len(rollouts.submitted) == 6, "each row sampled and greedy, once"
+
+
 async def test_what_is_left_when_the_last_step_is_trained_is_dropped_as_run_over(
     conduct, learner, run_dir, rollouts, until
 ):

@@ -60,6 +60,17 @@ def test_a_run_trains_every_group_once_and_leaves_a_model(
     assert_published(run_dir, version=4, step=4)
 
 
+def test_without_steps_the_model_is_published_as_it_is(
+    train_here, ledger, make_recipe, make_run_dir, rollout_service
+):
+    run_dir = make_run_dir(make_recipe(budget={"steps": 0}))
+    train_here(run_dir)
+    assert ledger.progress()["learner"] == "finished"
+    assert [one.version for one in rollout_service.versions] == [0]
+    assert_published(run_dir, version=0, step=0)
+    assert not (run_dir / "final").exists()
+
+
 def assert_published(run_dir: Path, version: int, step: int) -> None:
     """The version passes its own checksums, has an untied head, and its probe is its weights'."""
     from transformers import AutoModelForCausalLM
@@ -215,12 +226,12 @@ def test_two_iterations_make_two_optimizer_steps_of_a_batch(
     assert state["global_step"] == 8
 
 
-def test_smaller_backward_passes_learn_the_same(
+def test_smaller_passes_learn_the_same(
     train_here, ledger, make_recipe, make_group, make_run_dir
 ):
     run_dirs = []
-    for name, size in (("whole", None), ("parts", 2)):
-        recipe = make_recipe(learner={"backward_batch_size": size}, method={"learning_rate": 1e-3})
+    for name, size in (("whole", None), ("parts", 16)):
+        recipe = make_recipe(learner={"max_tokens_per_pass": size}, method={"learning_rate": 1e-3})
         ledger.client.flushall()
         ledger.fill([make_group(number) for number in range(8)])
         run_dirs.append(make_run_dir(recipe, name))

@@ -67,7 +67,8 @@ class Lifecycle:
         await self._drop_leftovers()
         final_step = self._context.recipe.budget.steps
         await self._until(lambda: (self._context.served_step or 0) >= final_step)
-        await self._evaluate("after")
+        if final_step:
+            await self._evaluate("after")
         await write_events(self._context)
         summary = summarise(self._context.run_dir, await ledger.counts())
         self._context.run_dir.write_json("summary.json", summary.model_dump())

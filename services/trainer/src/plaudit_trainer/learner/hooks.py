@@ -60,7 +60,8 @@ class Hooks:
 
     def training_ends(self) -> None:
         """Every step is done: leave the trained model, and say so."""
-        save_final(self.trainer, self.tokenizer, self.run_dir, self.recipe.model.dtype)
+        if self.recipe.budget.steps:
+            save_final(self.trainer, self.tokenizer, self.run_dir, self.recipe.model.dtype)
         self._tell(learner="finished")
 
     def optimizer_step_done(self, figures: dict[str, Any]) -> None:

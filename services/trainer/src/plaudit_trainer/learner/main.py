@@ -110,7 +110,10 @@ def train(run_dir: RunDir, leader: Leader | None, stop: StopSignal) -> None:
     resume_from = None if newest is None else str(checkpoints.path(newest.step))
     stop.defer()
     try:
-        hooks.trainer.train(resume_from_checkpoint=resume_from)
+        if recipe.budget.steps == 0:
+            hooks.publish(0)
+        else:
+            hooks.trainer.train(resume_from_checkpoint=resume_from)
     except StopRequested:
         hooks.checkpoint(hooks.trainer.num_steps_done)
         log.info("stopped", step=hooks.trainer.num_steps_done)
@@ -199,6 +202,7 @@ def build(
         feed.next_rows,
         recipe.method.importance_sampling,
         groups_per_step=recipe.pipeline.groups_per_step,
+        max_tokens_per_pass=recipe.learner.max_tokens_per_pass,
     )
     store, announcer = (leader.store, leader.announcer) if leader else (None, None)
     hooks = Hooks(

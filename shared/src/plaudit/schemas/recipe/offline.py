@@ -1,8 +1,8 @@
 """Recipes of offline training: on a data set, without rollouts and services."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from plaudit.schemas.common import Contract
 from plaudit.schemas.recipe.run import RunRecipe
@@ -106,6 +106,12 @@ class OfflineRecipe(RunRecipe):
 
     method: OfflineMethodRecipe
     eval: OfflineEvalRecipe = OfflineEvalRecipe()
+
+    @model_validator(mode="after")
+    def trains(self) -> Self:
+        if self.budget.steps == 0:
+            raise ValueError("budget.steps = 0: only online methods evaluate without training")
+        return self
 
 
 class SftRecipe(OfflineRecipe):

@@ -4,13 +4,15 @@ from pydantic import Field
 
 from plaudit.schemas.common import Contract
 from plaudit.schemas.recipe.data import DataRecipe
+from plaudit.schemas.recipe.hub import HubRecipe
 from plaudit.schemas.recipe.learner import LearnerRecipe
 from plaudit.schemas.recipe.model import ModelRecipe
 from plaudit.schemas.recipe.tracking import TrackingRecipe
 
 
 class BudgetRecipe(Contract):
-    steps: int = Field(default=100, ge=1)
+    steps: int = Field(default=100, ge=0)
+    """0, for online methods: evaluate the model as it is, and train nothing."""
     checkpoint_every_steps: int = Field(default=10, ge=1)
     keep_checkpoints: int = Field(default=2, ge=1)
     keep_policies: int = Field(default=4, ge=2)
@@ -26,3 +28,4 @@ class RunRecipe(Contract):
     budget: BudgetRecipe = BudgetRecipe()
     learner: LearnerRecipe = LearnerRecipe()
     tracking: TrackingRecipe = TrackingRecipe()
+    hub: HubRecipe | None = None
