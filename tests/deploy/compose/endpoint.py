@@ -20,9 +20,10 @@ class Endpoint(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        if self.path == "/v1/messages" and self.headers["x-api-key"] == ANTHROPIC_KEY:
+        key = self.headers["x-api-key"] or self.headers["authorization"].removeprefix("Bearer ")
+        if (self.path, key) == ("/v1/messages", ANTHROPIC_KEY):
             self.answer(message(body))
-        elif self.headers["authorization"] == f"Bearer {NVIDIA_KEY}":
+        elif (self.path, key) == ("/v1/chat/completions", NVIDIA_KEY):
             self.answer(completion(body))
         else:
             self.answer({"error": "wrong key"}, status=401)

@@ -16,6 +16,7 @@ PLAUDIT = Path(sys.executable).with_name("plaudit")
 PAIRS = [{"id": n, "prompt": f"{n}+{n}=", "a": f"It is {2 * n}.", "b": "No."} for n in range(40)]
 RESPONSES = ["4", "No idea."]
 GROUP = {"id": 1, "prompt": "2+2=", "responses": RESPONSES}
+TIE = {"id": 1, "prompt": "2+2=", "a": "4", "b": "5"}
 
 
 def judged(stack: Stack, verb: str, judge: str, lines: list[dict[str, Any]]) -> list[Any]:
@@ -40,6 +41,8 @@ def test_claude_judges_pairs_and_its_price_is_counted(stack: Stack) -> None:
     assert float(httpx.get(url, headers=headers, verify=False).json()["total"]["cost_usd"]) > 0
 
 
-def test_nemotron_gives_rewards(stack: Stack) -> None:
+def test_nemotron_gives_rewards_and_compares_by_them(stack: Stack) -> None:
     (answer,) = judged(stack, "reward", "nemotron", [GROUP])
     assert answer["rewards"] == [len(text) for text in RESPONSES]
+    (compared,) = judged(stack, "pairwise", "nemotron", [TIE])
+    assert compared["winner"] == "tie"
