@@ -3,7 +3,16 @@
 `Recipe` trains online, on rollouts; `OfflineRecipe` and its kin train on a data set.
 """
 
-from plaudit.schemas.recipe.data import DataRecipe, LengthBudgetRecipe
+from plaudit.schemas.recipe.data import (
+    DataFormat,
+    DataRecipe,
+    FilterRecipe,
+    GrailRecipe,
+    LengthBudgetRecipe,
+    SourceOptions,
+    SourceRecipe,
+)
+from plaudit.schemas.recipe.hub import HubRecipe
 from plaudit.schemas.recipe.learner import LearnerRecipe
 from plaudit.schemas.recipe.method import (
     CriticRecipe,
@@ -42,12 +51,16 @@ __all__ = [
     "OFFLINE_RECIPES",
     "BudgetRecipe",
     "CriticRecipe",
+    "DataFormat",
     "DataRecipe",
     "DiscriminatorRecipe",
     "DpoMethod",
     "DpoRecipe",
     "DrcaRecipe",
     "EvalRecipe",
+    "FilterRecipe",
+    "GrailRecipe",
+    "HubRecipe",
     "ImportanceSampling",
     "JudgeRecipe",
     "KlRecipe",
@@ -73,6 +86,8 @@ __all__ = [
     "SelectionRecipe",
     "SftMethod",
     "SftRecipe",
+    "SourceOptions",
+    "SourceRecipe",
     "TrackingRecipe",
     "TrackioRecipe",
     "UnitRewardModelMethod",
