@@ -182,6 +182,19 @@ async def test_append_eos_ends_the_text_once(tiny, pool, score, ask, logits_of) 
     assert ended == same
 
 
+async def test_config_json_says_whether_eos_is_appended(tiny, pool, score, ask) -> None:
+    path = tiny.value_head("says-eos")
+    config = path / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"append_eos": True}))
+    models = await pool(
+        unsaid=value_head(path, template="plain"),
+        on=value_head(path, template="plain", append_eos=True),
+        off=value_head(path, template="plain", append_eos=False),
+    )
+    found = [(await score(models, "reward_model", ask("4"), model=m))[0] for m in models.names]
+    assert found[0] == found[1] != found[2]
+
+
 @pytest.mark.parametrize("text", ["", "\0", "\ud800", "{" * 100_000, "a " * 200_000])
 @pytest.mark.parametrize("too_long", ["null", "truncate"])
 async def test_strange_texts_cost_their_own_value_only(

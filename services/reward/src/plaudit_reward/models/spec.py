@@ -52,8 +52,9 @@ class TextModel(LocalModel, Scaled):
     template: Literal["auto", "chat", "plain"] = "auto"
     """chat: the tokenizer's chat template; plain: all contents with an empty line between;
     auto: chat where the tokenizer has one."""
-    append_eos: bool = False
-    """Cut newlines at the end off and end with EOS, as OpenRLHF trains its reward models."""
+    append_eos: bool | None = None
+    """Cut newlines at the end off and end with EOS, as OpenRLHF trains its reward models. None:
+    `append_eos` of the model's config.json, where Plaudit's training says it, else false."""
 
 
 class ClassifierSpec(TextModel):

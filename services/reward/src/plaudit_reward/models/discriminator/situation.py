@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from plaudit.reward_text import JOIN
 from plaudit.schemas.reward import RewardGroup
-from plaudit_reward.models.conversation import JOIN
 from plaudit_reward.models.discriminator.template import rendered
 from plaudit_reward.reference import answer_of
 from plaudit_reward.reward import Missing

@@ -7,6 +7,7 @@ from typing import Literal
 from jinja2.exceptions import TemplateError
 from transformers import PreTrainedTokenizerBase
 
+from plaudit.reward_text import with_eos
 from plaudit_reward.models.conversation import Conversation
 from plaudit_reward.reward import Missing
 
@@ -62,10 +63,7 @@ class Encoder:
 
     def _with_eos(self, text: str) -> str:
         eos = str(self.tokenizer.eos_token or "")
-        if not self.append_eos or not eos:
-            return text
-        text = text.rstrip("\n")
-        return text if text.endswith(eos) else text + eos
+        return with_eos(text, eos) if self.append_eos and eos else text
 
     def _ids(self, text: str, max_length: int | None = None) -> list[int]:
         """With `max_length`, of the end of the text. A template brings its own special tokens."""

@@ -52,8 +52,14 @@ def encoder_of(
         spec.max_length_tokens or longest,
         vocabulary_size(model),
         wants_chat(spec.template, tokenizer),
-        spec.append_eos,
+        _appends_eos(spec, model),
     )
+
+
+def _appends_eos(spec: TextModel, model: PreTrainedModel) -> bool:
+    if spec.append_eos is not None:
+        return spec.append_eos
+    return bool(model.config.to_dict().get("append_eos", False))
 
 
 def scale_of(spec: Scaled, model: PreTrainedModel) -> Scale | None:

@@ -16,11 +16,12 @@ from transformers import (
 )
 
 from plaudit.errors import ConfigError
+from plaudit.reward_text import JOIN
 from plaudit.scale import Scale
 from plaudit.schemas.common import Message
 from plaudit.schemas.reward import Answer
 from plaudit.segments import LocationNorm
-from plaudit_reward.models.conversation import JOIN, Conversation
+from plaudit_reward.models.conversation import Conversation
 from plaudit_reward.models.local.encoder import special_tokens
 from plaudit_reward.models.local.loading import (
     load_model,
