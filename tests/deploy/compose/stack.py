@@ -46,7 +46,11 @@ class Stack:
 
     def up(self, *words: str) -> None:
         """Returns when what is named runs, else the trainer, hence all that it needs is healthy."""
-        self.compose("up", "-d", "--no-build", "--no-recreate", *words, timeout_s=_UP_TIMEOUT_S)
+        try:
+            self.compose("up", "-d", "--no-build", "--no-recreate", *words, timeout_s=_UP_TIMEOUT_S)
+        except AssertionError:
+            print(self.compose("logs", "--no-color", "--tail", "20"))
+            raise
 
     def down(self) -> None:
         self.compose("down", "--volumes", "--timeout", "5")
