@@ -1,13 +1,11 @@
 """Padding: everything that was put in can be read back, and nothing else is unmasked."""
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from plaudit.errors import ConfigError
 from plaudit_trainer.learner.batch import Row, pad_rows
-from plaudit_trainer.learner.chunks import MIN_ROWS, forward_in_chunks, plan_chunks
 from plaudit_trainer.learner.feed import share
 
 PAD = 0
@@ -47,31 +45,3 @@ def test_completions_are_shared_in_equal_contiguous_parts():
     assert [*share(batch, 0, 2), *share(batch, 1, 2)] == batch
     with pytest.raises(ConfigError, match=r"learner\.num_processes = 4"):
         share(batch, 0, 4)
-
-
-@given(st.lists(rows(), min_size=1, max_size=3 * MIN_ROWS))
-def test_a_forward_pass_in_chunks_gives_what_one_pass_gives(batch: list[Row]):
-    tensors = pad_rows(batch, PAD)
-    ids = torch.cat([tensors.prompt_ids_BP, tensors.completion_ids_BC], dim=1)
-    mask = torch.cat([tensors.prompt_mask_BP, tensors.completion_mask_BC], dim=1)
-    width = tensors.completion_ids_BC.size(1)
-    whole = running_sums(ids, mask, width)
-    found = forward_in_chunks(running_sums, ids, mask, width)
-    torch.testing.assert_close(found, whole)
-
-
-def test_chunks_cut_what_their_rows_do_not_use():
-    short = [Row([5] * 2, [5] * 3, [0.0] * 3, 0.0)] * MIN_ROWS
-    long = [Row([5] * 40, [5] * 30, [0.0] * 30, 0.0)] * MIN_ROWS
-    tensors = pad_rows([*long, *short], PAD)
-    mask = torch.cat([tensors.prompt_mask_BP, tensors.completion_mask_BC], dim=1)
-    first, second = plan_chunks(mask, 30)
-    assert (first.first_column, first.num_completion_columns) == (38, 3)
-    assert (second.first_column, second.num_completion_columns) == (0, 30)
-    assert sorted(first.rows.tolist()) == list(range(MIN_ROWS, 2 * MIN_ROWS))
-
-
-def running_sums(ids, mask, width):
-    """Causal, and blind to padding, as a language model's log-probabilities are."""
-    values = (ids * mask).cumsum(dim=1)[:, -width:] * mask[:, -width:]
-    return values, -values

@@ -24,12 +24,11 @@ def grpo_config(
 
     check_loss(recipe)
     method = recipe.method
-    per_pass, num_passes = split_batch(recipe, num_processes)
+    per_process = split_batch(recipe, num_processes)
     config = GRPOConfig(
         output_dir=str(run_dir / "checkpoints"),
         max_steps=recipe.budget.steps * method.num_iterations,
-        per_device_train_batch_size=per_pass,
-        gradient_accumulation_steps=num_passes,
+        per_device_train_batch_size=per_process,
         num_generations=method.num_generations,
         num_iterations=method.num_iterations,
         max_completion_length=method.max_completion_tokens,
@@ -47,7 +46,7 @@ def grpo_config(
         max_grad_norm=method.max_grad_norm,
         seed=recipe.seed,
         bf16=recipe.model.dtype == "bfloat16",
-        gradient_checkpointing=has_gpu,
+        gradient_checkpointing=_or(recipe.learner.gradient_checkpointing, has_gpu),
         deepspeed=recipe.learner.deepspeed,
         ddp_timeout=math.ceil(recipe.pipeline.stall_timeout_s) + 3600,
         **_device(recipe, has_gpu),
@@ -92,8 +91,8 @@ def _quiet(has_gpu: bool) -> dict[str, Any]:
     }
 
 
-def split_batch(recipe: Recipe, num_processes: int) -> tuple[int, int]:
-    """Completions per backward pass and process, and how many passes a step has."""
+def split_batch(recipe: Recipe, num_processes: int) -> int:
+    """Completions of a step and process."""
     total = recipe.pipeline.groups_per_step * recipe.method.num_generations
     per_process, rest = divmod(total, num_processes)
     if rest:
@@ -102,14 +101,11 @@ def split_batch(recipe: Recipe, num_processes: int) -> tuple[int, int]:
             "step (pipeline.groups_per_step x method.num_generations).",
             fix="choose a divisor",
         )
-    per_pass = recipe.learner.backward_batch_size or per_process
-    if per_process % per_pass:
-        raise ConfigError(
-            f"learner.backward_batch_size = {per_pass} does not divide the {per_process} "
-            "completions that each process has in a step.",
-            fix="choose a divisor",
-        )
-    return per_pass, per_process // per_pass
+    return per_process
+
+
+def _or(value: bool | None, default: bool) -> bool:
+    return default if value is None else value
 
 
 def _epsilon_high(recipe: Recipe) -> float | None:

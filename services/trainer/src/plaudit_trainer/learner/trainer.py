@@ -3,7 +3,6 @@
 Tensor shapes: B completions of this rank, P prompt tokens, C completion tokens.
 """
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,12 +11,10 @@ from accelerate.utils import set_seed
 from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
 from trl.trainer.grpo_config import GRPOConfig
-from trl.trainer.grpo_trainer import GRPOTrainer
 
 from plaudit.schemas.recipe import ImportanceSampling
 from plaudit_trainer.learner.batch import Row, Tensors, pad_rows
-from plaudit_trainer.learner.chunks import forward_in_chunks
-from plaudit_trainer.learner.clock import StepClock
+from plaudit_trainer.learner.bucketed import BucketedTrainer
 from plaudit_trainer.learner.importance import EngineGap, importance_weights, log_ratios
 
 if TYPE_CHECKING:
@@ -26,7 +23,7 @@ if TYPE_CHECKING:
 NextRows = Callable[[int], list[Row]]
 
 
-class LearnerTrainer(GRPOTrainer):
+class LearnerTrainer(BucketedTrainer):
     """`next_rows(num_steps_done)` gives this rank's completions of the next step.
 
     A learner step is one batch of groups; it has `num_iterations` optimizer steps.
@@ -41,9 +38,11 @@ class LearnerTrainer(GRPOTrainer):
         importance: ImportanceSampling,
         *,
         groups_per_step: int,
+        max_tokens_per_pass: int | None = None,
     ) -> None:
         # One row per group makes an epoch exactly one step, so that resuming skips no data.
         super().__init__(
+            max_tokens_per_pass=max_tokens_per_pass,
             model=model,
             reward_funcs=_scored_elsewhere,
             args=args,
@@ -53,13 +52,11 @@ class LearnerTrainer(GRPOTrainer):
         # Set after __init__, which would connect to a vLLM server of TRL's own.
         self.use_vllm = importance.level != "none"
         self.vllm_importance_sampling_correction = self.use_vllm
-        self.clock = StepClock()
         self.hooks: Hooks | None = None
         self.engine_gap = EngineGap(self.accelerator)
         self._next_rows = next_rows
         self._importance = importance
         self._unweighted: dict[str, Any] | None = None
-        self._loss_done_at_s = 0.0
         self._checkpoint_parent = args.output_dir
 
     @property
@@ -104,19 +101,6 @@ class LearnerTrainer(GRPOTrainer):
             output["ref_per_token_logps"] = self._logprobs(self.ref_model, output)
         return output
 
-    def _logprobs(self, model: torch.nn.Module, batch: dict[str, Any]) -> torch.Tensor:
-        """Of the completion tokens, at the sampling temperature."""
-        ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
-        mask = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
-        logprobs_BC, _, _ = self._get_per_token_logps_and_entropies(
-            model,
-            ids,
-            mask,
-            batch["completion_ids"].size(1),
-            batch_size=self.args.per_device_train_batch_size,
-        )
-        return logprobs_BC
-
     def _weigh(self, batch: dict[str, Any], learner_BC: torch.Tensor) -> None:
         """Add the off-policy correction, where the recipe wants one."""
         if not self.use_vllm:
@@ -133,49 +117,15 @@ class LearnerTrainer(GRPOTrainer):
         return cast(torch.Tensor, loss)
 
     def _get_per_token_logps_and_entropies(
-        self,
-        model: torch.nn.Module,
-        input_ids: torch.Tensor,
-        attention_mask: torch.Tensor,
-        logits_to_keep: int,
-        **options: Any,
+        self, *args: Any, **options: Any
     ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
         """With one iteration the loss's own forward pass is at the weights that the correction
         needs, so it is computed from that one; TRL would run a second pass for it."""
-        run = super()._get_per_token_logps_and_entropies
-        if self._runs_in_chunks:
-
-            def forward(
-                ids: torch.Tensor, mask: torch.Tensor, width: int
-            ) -> tuple[torch.Tensor, torch.Tensor | None]:
-                logprobs, entropies, _ = run(model, ids, mask, width, **options)
-                return logprobs, entropies
-
-            found = forward_in_chunks(forward, input_ids, attention_mask, logits_to_keep)
-            result = (*found, None)
-        else:
-            result = run(model, input_ids, attention_mask, logits_to_keep, **options)
+        found = super()._get_per_token_logps_and_entropies(*args, **options)
         if self._unweighted is not None:
             batch, self._unweighted = self._unweighted, None
-            self._weigh(batch, result[0].detach())
-        return result
-
-    @property
-    def _runs_in_chunks(self) -> bool:
-        """A GPU would rather have one large pass; DeepSpeed wants one forward per backward."""
-        is_cpu = self.accelerator.device.type == "cpu"
-        return is_cpu and not self.is_deepspeed_enabled and not self.aux_loss_enabled
-
-    def compute_loss(self, *args: Any, **kwargs: Any) -> torch.Tensor:
-        with self.clock.measure("forward"):
-            loss = super().compute_loss(*args, **kwargs)
-        self._loss_done_at_s = time.perf_counter()
-        return cast(torch.Tensor, loss)
-
-    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
-        loss = super().training_step(*args, **kwargs)  # type: ignore[no-untyped-call]
-        self.clock.add("backward", time.perf_counter() - self._loss_done_at_s)
-        return cast(torch.Tensor, loss)
+            self._weigh(batch, found[0].detach())
+        return found
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Transformers calls this once per optimizer step, before it saves a checkpoint."""

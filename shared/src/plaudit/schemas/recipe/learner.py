@@ -13,8 +13,6 @@ Strategy = Literal[
 
 class LearnerRecipe(Contract):
     num_processes: int = Field(default=1, ge=1)
-    backward_batch_size: int | None = Field(default=None, ge=1)
-    """Completions per backward pass and process; all at once when absent."""
     strategy: Strategy = "ddp"
     """What is sharded over the processes, and whether it is kept in host memory (offload)."""
     deepspeed: str | None = None
@@ -22,8 +20,8 @@ class LearnerRecipe(Contract):
     gradient_checkpointing: bool | None = None
     """Absent: on a GPU."""
     max_tokens_per_pass: int | None = Field(default=None, ge=16)
-    """A forward pass takes sequences of like length up to so many tokens, padding included;
-    absent: `backward_batch_size` alone decides."""
+    """A forward and backward pass takes sequences of like length, up to so many tokens with their
+    padding. The result does not change. Absent: 2048 on CPU, 16384 on a GPU."""
     num_threads: int | None = Field(default=None, ge=1)
     probe_tolerance: float | None = Field(default=None, gt=0.0)
     """How far an engine's log-probabilities may be off; absent: 1e-4, in bfloat16 0.5."""
