@@ -35,6 +35,14 @@ def learner(run_dir: RunDirOption) -> None:
 
 
 @app.command()
+def offline(run_dir: RunDirOption) -> None:
+    """Train on a data set, without rollouts and services (one process; else use accelerate)."""
+    from plaudit_trainer.offline.main import run
+
+    run(run_dir)
+
+
+@app.command()
 def check(
     recipe: Annotated[Path, typer.Option("--recipe", help="A resolved recipe file.")],
 ) -> None:

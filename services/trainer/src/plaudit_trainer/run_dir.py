@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from plaudit.config.recipe import load_recipe
+from plaudit.config.recipe import load_offline_recipe, load_recipe
 from plaudit.errors import ConfigError
-from plaudit.schemas.recipe import Recipe
+from plaudit.schemas.recipe import OfflineRecipe, Recipe
 from plaudit_trainer.learner import disk
 
 
@@ -29,6 +29,9 @@ class RunDir:
 
     def recipe(self) -> Recipe:
         return load_recipe(self.path / "recipe.toml", [])
+
+    def offline_recipe(self) -> OfflineRecipe:
+        return load_offline_recipe(self.path / "recipe.toml")
 
     def policy_manifest(self, version: int) -> Path:
         return self.path / "policies" / f"v{version:06d}" / "manifest.json"

@@ -13,7 +13,13 @@ from plaudit.config.names import describe_errors, flatten, is_model, nearest
 from plaudit.config.overrides import apply_override
 from plaudit.config.toml import dump_toml
 from plaudit.errors import ConfigError
-from plaudit.schemas.recipe import OFFLINE_RECIPES, OnlineMethod, Recipe, RunRecipe
+from plaudit.schemas.recipe import (
+    OFFLINE_RECIPES,
+    OfflineRecipe,
+    OnlineMethod,
+    Recipe,
+    RunRecipe,
+)
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -23,6 +29,17 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         raise ConfigError(
             f"The recipe {path} is of another kind: it trains offline.",
             fix=f"method.name must be one of {', '.join(get_args(OnlineMethod))}",
+        )
+    return recipe
+
+
+def load_offline_recipe(path: Path, overrides: Sequence[str] = ()) -> OfflineRecipe:
+    """The recipe of an offline method in a TOML file, as `load_any_recipe`."""
+    recipe = load_any_recipe(path, overrides)
+    if not isinstance(recipe, OfflineRecipe):
+        raise ConfigError(
+            f"The recipe {path} is of another kind: it trains online.",
+            fix=f"method.name must be one of {', '.join(OFFLINE_RECIPES)}",
         )
     return recipe
 

@@ -108,3 +108,39 @@ class Summary(Contract):
     time_s: dict[str, float]
     weight_updates: int
     restarts: dict[str, int] = {}
+
+
+OfflineState = Literal["evaluating", "training", "finished"]
+
+
+class OfflineStatus(Contract):
+    """`status.json` of an offline run."""
+
+    run_id: str
+    state: OfflineState
+    step: int
+    max_steps: int
+    metric: str
+    value: float | None
+    """The metric of the held-out rows, as last evaluated."""
+    loss: float | None = None
+    tokens_per_s: float | None = None
+
+
+class OfflineSummary(Contract):
+    """`summary.json` of a finished offline run."""
+
+    run_id: str
+    method: str
+    metric: str
+    """Of a held-out row; `before` and `after` are means, `gain` is paired by row."""
+    before: float | None
+    after: float | None
+    gain: float | None
+    gain_ci95: tuple[float, float] | None
+    num_eval_rows: int
+    steps: int
+    skipped_steps: int
+    wall_s: float
+    tokens_per_s: float
+    restarts: dict[str, int] = {}

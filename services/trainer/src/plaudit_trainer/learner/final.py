@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 from plaudit_trainer.learner import disk
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
-
-    from plaudit_trainer.learner.trainer import LearnerTrainer
+    from transformers import PreTrainedTokenizerBase, Trainer
 
 NAME = "final"
 
 
 def save_final(
-    trainer: "LearnerTrainer", tokenizer: "PreTrainedTokenizerBase", run_dir: Path, dtype: str
+    trainer: "Trainer", tokenizer: "PreTrainedTokenizerBase", run_dir: Path, dtype: str
 ) -> None:
     """All ranks together. Raises ConfigError when the disk refuses."""
     import torch

@@ -3,14 +3,14 @@
 from typing import TYPE_CHECKING
 
 from plaudit.errors import ConfigError
-from plaudit.schemas.recipe import Recipe
+from plaudit.schemas.recipe import RunRecipe
 from plaudit_trainer.model_path import check_model_path
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
-def load_model(recipe: Recipe) -> "PreTrainedModel":
+def load_model(recipe: RunRecipe) -> "PreTrainedModel":
     """In float32 whatever the recipe says: small updates vanish in bfloat16 weights.
 
     `model.dtype = "bfloat16"` computes and publishes in bfloat16. Raises ConfigError.
@@ -30,7 +30,7 @@ def load_model(recipe: Recipe) -> "PreTrainedModel":
     return model
 
 
-def load_tokenizer(recipe: Recipe) -> "PreTrainedTokenizerBase":
+def load_tokenizer(recipe: RunRecipe) -> "PreTrainedTokenizerBase":
     from transformers import AutoTokenizer
 
     check_model_path(recipe.model.path)

@@ -22,6 +22,8 @@ class OfflineMethodRecipe(Contract):
     """Passes over the rows; absent: `budget.steps` decides."""
     batch_size: int = Field(default=32, ge=1)
     """Rows (pairs) of one optimizer step, over all processes."""
+    backward_batch_size: int | None = Field(default=None, ge=1)
+    """Rows of one backward pass and process; absent: its whole part of the batch."""
     learning_rate: float = Field(default=1e-5, gt=0.0)
     lr_scheduler: Literal["constant", "linear", "cosine"] = "linear"
     warmup_steps: int = Field(default=0, ge=0)

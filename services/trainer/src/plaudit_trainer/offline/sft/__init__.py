@@ -1,0 +1,1 @@
+"""Supervised fine-tuning: cross-entropy on the assistant's tokens."""
