@@ -1,4 +1,4 @@
-"""Rewards whose pools need more than the worker of `rules`, for those who start workers.
+"""Which rewards need more than the worker of `rules`, or more than one completion.
 
 A test of the reward service keeps this equal to its registry.
 """
@@ -7,5 +7,9 @@ CODE_REWARDS = frozenset({"binary_code", "code", "codeforces", "ioi_code", "unit
 """They run programs in the sandbox."""
 MODEL_REWARDS = frozenset({"discriminator", "reward_model", "unit_reward_model"})
 """They run models, or ask vLLM."""
+GROUP_REWARDS = frozenset(
+    {"completion_intrinsic", "efficient", "group_intrinsic", "length", "voting"}
+)
+"""They compare the completions of a group, or remember them: one alone gets another value."""
 DEFAULT_MODEL = "default"
 """The table [reward.models.NAME] that they use when they name none."""

@@ -29,7 +29,7 @@ async def test_gives_the_published_values(score: Any, name: str) -> None:
 def test_trainers_know_which_rewards_look_at_tokens() -> None:
     rewards = load_registry().rewards.values()
     assert {
-        one.name for one in rewards if any(vector.expected_tokens for vector in one.vectors)
+        one.name for one in rewards if any(vector.token_ids for vector in one.vectors)
     } == TOKEN_REWARDS
 
 

@@ -69,6 +69,13 @@ def until() -> Callable[..., Any]:
     return until_true
 
 
+def numbered(number: int) -> Completion:
+    return Completion(
+        text=str(number), token_ids=[number], logprobs=[-0.1], finish_reason="stop",
+        policy_versions=[0],
+    )  # fmt: skip
+
+
 @dataclass
 class Rollouts:
     """The rollout service: groups are finished when `finish` is called, or at once."""
@@ -77,6 +84,7 @@ class Rollouts:
     is_down: bool = False
     loses_acks: bool = False
     error: str | None = None
+    complete: Callable[[int], Completion] = numbered
     url: str = ""
     policy: PolicyState = field(default_factory=lambda: PolicyState(announced=None, replicas=[]))
     submitted: list[str] = field(default_factory=list)
@@ -139,15 +147,9 @@ class Rollouts:
             raise Unavailable("it is being restarted")
 
     def finish(self, group_id: str, run_id: str = RUN_ID) -> None:
-        """What a worker does: every completion says its own number."""
+        """What a worker does."""
         prompt = self.prompts[run_id, group_id]
-        completions = [
-            Completion(
-                text=str(i), token_ids=[i], logprobs=[-0.1], finish_reason="stop",
-                policy_versions=[0],
-            )
-            for i in range(prompt.n)
-        ]  # fmt: skip
+        completions = [self.complete(number) for number in range(prompt.n)]
         self.results[run_id, group_id] = RolloutGroup(
             run_id=run_id, group_id=group_id, prompt=prompt.prompt, prompt_token_ids=[1],
             reference=prompt.reference, completions=[] if self.error else completions,

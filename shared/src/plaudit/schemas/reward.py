@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from plaudit.schemas.common import Contract, FinishReason, Lane, Message
 from plaudit.schemas.mixing import Mixed, Mixing
 
-TOKEN_REWARDS = frozenset({"repetition_dense"})
+TOKEN_REWARDS = frozenset({"repetition_dense", "unit_reward_model"})
 """Those that need `token_ids`."""
 
 

@@ -4,11 +4,11 @@ import asyncio
 
 from plaudit.errors import Stalled, Unavailable
 from plaudit.schemas.rollout import RolloutAck, RolloutGroup
-from plaudit.schemas.run import ReadyGroup, StageTimes
+from plaudit.schemas.run import ReadyGroup, StageTimes, Unit
 from plaudit.telemetry import get_logger, use_trace
 from plaudit_trainer.conductor.context import Context
 from plaudit_trainer.conductor.metrics import GROUP_STAGE_SECONDS
-from plaudit_trainer.conductor.scoring import Scored, Scorer
+from plaudit_trainer.conductor.scoring import GroupScorer, Scored
 from plaudit_trainer.group_trace import group_trace, record_rollout
 
 _LEASE_WAIT_S = 2.0
@@ -22,7 +22,7 @@ log = get_logger(__name__)
 class Arrivals:
     """Every leased group is scored in a task of its own, so that none waits for another."""
 
-    def __init__(self, context: Context, scorer: Scorer) -> None:
+    def __init__(self, context: Context, scorer: GroupScorer) -> None:
         self._context = context
         self._scorer = scorer
         self._acks: asyncio.Queue[str] = asyncio.Queue()
@@ -82,6 +82,7 @@ class Arrivals:
             kind=kind,
             rollout=group,
             scores=scored.scores,
+            units=scored.units,
             admitted_at=admitted_at,
             ready_at=context.clock(),
             times=StageTimes(seconds=times),
@@ -118,7 +119,7 @@ class Arrivals:
             if pipeline.on_missing != "wait" or scored.is_complete():
                 context.waiting.clear(who)
                 return scored
-            reasons = sorted({text for score in scored.scores for text in score.errors.values()})
+            reasons = scored.reasons()
             context.waiting.note(who, f"rewards: {'; '.join(reasons)}")
             if context.clock() > deadline:
                 break
@@ -156,6 +157,14 @@ def _record(ready: ReadyGroup) -> dict[str, object]:
         "times": ready.times.seconds,
         "reward": sum(totals) / len(totals) if totals else None,
         "missing": sum(len(score.errors) for score in ready.scores),
+        **_of_units(ready.units),
         "versions": sorted(versions),
         "num_tokens": sum(len(c.token_ids) for c in ready.rollout.completions),
     }
+
+
+def _of_units(units: list[list[Unit]]) -> dict[str, object]:
+    if not units:
+        return {}
+    differences = [unit.difference for of_completion in units for unit in of_completion]
+    return {"num_units": len(differences), "missing_differences": differences.count(None)}

@@ -9,7 +9,7 @@ from plaudit_trainer.conductor.admission import admit_forever
 from plaudit_trainer.conductor.arrivals import Arrivals
 from plaudit_trainer.conductor.context import Context
 from plaudit_trainer.conductor.evaluation import EvalScorers, Evaluation, choose_rows
-from plaudit_trainer.conductor.scoring import Scorer
+from plaudit_trainer.conductor.scoring import GroupScorer
 from plaudit_trainer.conductor.summary import summarise
 from plaudit_trainer.conductor.tasks import run_beside
 from plaudit_trainer.conductor.watch import (
@@ -32,7 +32,7 @@ class Lifecycle:
         self,
         context: Context,
         policy: PolicyWatch,
-        scorer: Scorer,
+        scorer: GroupScorer,
         eval_scorers: EvalScorers,
         eval_rows: Sequence[Row],
     ) -> None:

@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
 from plaudit.schemas.run import RunStatus
-from plaudit.telemetry import histogram
+from plaudit.telemetry import counter, histogram
 from plaudit_trainer.conductor.context import Context
 
 MAX_SCRAPE_S = 2.0
@@ -20,8 +20,13 @@ STATES: tuple[str, ...] = get_args(RunStatus.model_fields["state"].annotation)
 
 GROUP_STAGE_SECONDS = histogram(
     "plaudit_trainer_group_stage_seconds",
-    "Seconds that a group spent in each stage: queue, generate, reward, judge.",
+    "Seconds that a group spent in each stage: queue, generate, reward, judge, counterfactuals.",
     ("stage",),
+)
+COUNTERFACTUALS = counter(
+    "plaudit_trainer_counterfactuals_total",
+    "Units of completions whose reward without them is known: scored, missing.",
+    ("outcome",),
 )
 _PROGRESS = {
     "step": "Optimizer steps that are done.",

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Sequence, Set
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from plaudit.client import JudgeClient, RewardClient
 from plaudit.errors import DeadlineExceeded, PlauditError, Unavailable
@@ -24,6 +25,7 @@ from plaudit.schemas.reward import (
     ScoreResponse,
 )
 from plaudit.schemas.rollout import RolloutGroup
+from plaudit.schemas.run import Unit
 from plaudit.telemetry import span
 
 Part = list[CompletionScore]
@@ -38,9 +40,24 @@ class Scored:
     seconds: dict[str, float] = field(default_factory=dict)
     is_judged: bool = False
     """The judge has answered: the same tournament would get the same answer again."""
+    units: list[list[Unit]] = field(default_factory=list)
+    """Of each completion, where the method has units."""
+    missing_counterfactuals: list[str] = field(default_factory=list)
+    """Why differences of units are null."""
 
     def is_complete(self) -> bool:
-        return all(not score.errors for score in self.scores)
+        return not self.reasons()
+
+    def reasons(self) -> list[str]:
+        """Why something is missing."""
+        found = {text for score in self.scores for text in score.errors.values()}
+        return sorted({*found, *self.missing_counterfactuals})
+
+
+class GroupScorer(Protocol):
+    async def score(
+        self, group: RolloutGroup, kind: str, key: str, tournament: int = 0
+    ) -> Scored: ...
 
 
 @dataclass(frozen=True)
@@ -62,7 +79,7 @@ class Scorer:
         Another `tournament` has the judge, which remembers what it said, judge anew.
         """
         scored = Scored(scores=[])
-        rewards = [reward for reward in self.rewards if _applies(reward.kinds, kind)]
+        rewards = self.rewards_of(kind)
         parts: list[Awaitable[Part]] = []
         if rewards:
             names = [reward.name for reward in rewards]
@@ -73,6 +90,9 @@ class Scorer:
             parts.append(self._bounded("judge", [JUDGE_KEY], group, scored, call))
         scored.scores = join(await asyncio.gather(*parts), self._mixer(), len(group.completions))
         return scored
+
+    def rewards_of(self, kind: str) -> list[RewardRecipe]:
+        return [reward for reward in self.rewards if _applies(reward.kinds, kind)]
 
     def _mixer(self) -> Mixer:
         mixed: dict[str, Mixed] = {reward.name: reward for reward in self.rewards}
