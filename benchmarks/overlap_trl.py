@@ -190,7 +190,7 @@ def dataset(recipe: Recipe, rows: list[Row]) -> Dataset:
 
 def main(run_path: Path, engine_url: str, output: Path) -> None:
     recipe = RunDir(run_path).recipe()
-    rows = load_rows(recipe.data, "data.train", recipe.data.train)
+    rows = load_rows(recipe)
     torch.set_num_threads(recipe.learner.num_threads or default_num_threads(1))
     args = grpo_config(recipe, output.parent, has_gpu=torch.cuda.is_available(), num_processes=1)
     tokenizer = load_tokenizer(recipe)

@@ -240,7 +240,7 @@ def test_the_recipe_and_the_rows_of_the_guide_fit_together(tmp_path: Path) -> No
     for name in ("train", "eval"):
         (tmp_path / f"{name}.jsonl").write_text(rows)
     recipe = read_recipe(str(recipe_path), [])
-    found = load_rows(recipe.data, "data.train", recipe.data.train)
+    found = load_rows(recipe)
     kinds = {kind for reward in recipe.rewards for kind in reward.kinds or ()}
     kinds |= set(recipe.judge.kinds or ()) if recipe.judge else set()
     assert {row.kind for row in found} == kinds

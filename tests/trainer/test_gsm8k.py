@@ -85,7 +85,7 @@ def test_the_real_data_fits(seed_without_weights):
 def test_the_real_answers_are_numbers():
     if not DATA.is_dir():
         pytest.skip(f"the real GSM8K is not there ({DATA})")
-    rows = load_rows(recipe("seed", "x", "x").data, "data.train", str(DATA / "train.jsonl"))
+    rows = load_rows(recipe("seed", str(DATA / "train.jsonl"), "x"))
     assert all(float(row.reference["answer"]) is not None for row in rows)
 
 

@@ -15,12 +15,10 @@ def check_recipe(recipe: Recipe) -> dict[str, Any]:
     """Raises ConfigError naming the setting, the value and the fix; else what was found."""
     check_loss(recipe)
     split_batch(recipe, recipe.learner.num_processes)
-    rows = load_rows(recipe.data, "data.train", recipe.data.train)
-    found: dict[str, Any] = {"num_train_rows": len(rows)}
-    if recipe.data.eval is not None:
-        eval_rows = load_rows(recipe.data, "data.eval", recipe.data.eval)
-        found["num_eval_rows"] = len(eval_rows)
-        rows = [*rows, *eval_rows]
+    rows = load_rows(recipe)
+    eval_rows = load_rows(recipe, "eval")
+    found: dict[str, Any] = {"num_train_rows": len(rows), "num_eval_rows": len(eval_rows)}
+    rows = [*rows, *eval_rows]
     _check_kinds(recipe, rows)
     _check_context(recipe.model)
     found["longest_prompt_tokens"] = _check_lengths(recipe, rows)

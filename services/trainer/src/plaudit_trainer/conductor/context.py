@@ -11,7 +11,7 @@ from plaudit.schemas.recipe import Recipe
 from plaudit.schemas.rollout import RolloutPrompt, Sampling
 from plaudit.schemas.run import Waiting
 from plaudit_trainer.conductor.selection import Selection
-from plaudit_trainer.data import Row, VisitOrder
+from plaudit_trainer.data import Row, visit_order
 from plaudit_trainer.ledger import ConductorLedger, GroupId
 from plaudit_trainer.run_dir import RunDir
 
@@ -59,7 +59,7 @@ class Context:
     """A restarted conductor is a new consumer, which takes over the leases of the old one."""
 
     def __post_init__(self) -> None:
-        self.order = VisitOrder(len(self.rows), self.recipe.seed)
+        self.order = visit_order(self.recipe, len(self.rows))
         self.selection = Selection(self.recipe)
 
     def row(self, group_id: str) -> Row:

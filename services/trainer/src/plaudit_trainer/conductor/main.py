@@ -100,7 +100,7 @@ class Conductor:
 async def build(run_dir: RunDir, settings: TrainerSettings, stack: AsyncExitStack) -> Conductor:
     """Raises ConfigError when the recipe's files cannot be used."""
     recipe = run_dir.recipe()
-    rows = load_rows(recipe.data, "data.train", recipe.data.train)
+    rows = load_rows(recipe)
     eval_rows = _eval_rows(recipe)
     redis = connect_async(settings.redis_url)
     stack.push_async_callback(redis.aclose)
@@ -184,6 +184,4 @@ def shown_rewards(recipe: Recipe) -> list[RewardRecipe]:
 
 
 def _eval_rows(recipe: Recipe) -> list[Row]:
-    if recipe.data.eval is None or recipe.eval.num_prompts == 0:
-        return []
-    return load_rows(recipe.data, "data.eval", recipe.data.eval)
+    return load_rows(recipe, "eval") if recipe.eval.num_prompts else []

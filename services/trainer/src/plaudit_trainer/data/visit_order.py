@@ -3,12 +3,18 @@
 import random
 from functools import lru_cache
 
+from plaudit.schemas.recipe import RunRecipe
+from plaudit_trainer.data.parts import chunks_of
+
 
 class VisitOrder:
-    """A permutation of the rows for every epoch, the same for the same seed."""
+    """A permutation of the rows for every epoch, the same for the same seed.
 
-    def __init__(self, num_rows: int, seed: int) -> None:
-        self._num_rows = num_rows
+    With several chunks an epoch visits them in their order, each in one of its own.
+    """
+
+    def __init__(self, num_rows: int, seed: int, num_chunks: int = 1) -> None:
+        self._chunks = chunks_of(num_rows, num_chunks)
         self._seed = seed
         self._permutation = lru_cache(maxsize=4)(self._shuffle)
 
@@ -16,6 +22,16 @@ class VisitOrder:
         return self._permutation(epoch)[position]
 
     def _shuffle(self, epoch: int) -> list[int]:
-        order = list(range(self._num_rows))
-        random.Random(f"{self._seed}/{epoch}").shuffle(order)
+        rng = random.Random(f"{self._seed}/{epoch}")
+        order: list[int] = []
+        for chunk in self._chunks:
+            part = list(chunk)
+            rng.shuffle(part)
+            order += part
         return order
+
+
+def visit_order(recipe: RunRecipe, num_rows: int) -> VisitOrder:
+    """Of the rows that `load_rows` gives for training; a chunk alone is one."""
+    is_one = recipe.data.chunk is not None
+    return VisitOrder(num_rows, recipe.seed, 1 if is_one else recipe.data.chunks)

@@ -1,0 +1,60 @@
+"""The examples of one source, with the prompts that the recipe asks for."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Generic
+
+from plaudit.errors import ConfigError
+from plaudit.schemas.recipe import DataRecipe
+from plaudit_trainer.data.counts import SourceCounts
+from plaudit_trainer.data.formats import Dropped, Example, Kind
+from plaudit_trainer.data.prompts import PromptBuilder
+from plaudit_trainer.data.record import Record
+from plaudit_trainer.data.row import Row
+from plaudit_trainer.data.sources import Source
+
+MAX_ROWS = 2_000_000
+
+
+@dataclass
+class SourceReader(Generic[Example]):
+    """`id_prefix` tells rows of different sources apart."""
+
+    kind: Kind[Example]
+    recipe: DataRecipe
+    source: Source
+    counts: SourceCounts
+    id_prefix: str = ""
+
+    def examples(self) -> Iterator[Example]:
+        """Raises ConfigError on anything unusable, an id that is there twice, and too many."""
+        convert = self.kind.converter(self.source.setting, self.source.options.format)
+        builder = PromptBuilder(self.recipe)
+        seen: set[str] = set()
+        for record in self.source.records(self.counts):
+            made = convert(record, self.recipe)
+            if isinstance(made, Dropped):
+                self.counts.dropped[made.reason] += 1
+                continue
+            _check_new(made.id, seen, record)
+            self.counts.kept += 1
+            yield self._finished(made, record, builder)
+
+    def _finished(self, made: Example, record: Record, builder: PromptBuilder) -> Example:
+        messages = builder.built(record, getattr(made, self.kind.messages))
+        changes = {"id": self.id_prefix + made.id, self.kind.messages: messages}
+        if not isinstance(made, Row):
+            return made.model_copy(update=changes)
+        kind = self.source.options.kind or made.kind
+        row = made.model_copy(update=changes | {"kind": kind})
+        return builder.with_budget(row, record)
+
+
+def _check_new(row_id: str, seen: set[str], record: Record) -> None:
+    if row_id in seen:
+        raise ConfigError(f"{record.place}: id {row_id!r} is there twice.", fix="make ids unique")
+    seen.add(row_id)
+    if len(seen) > MAX_ROWS:
+        raise ConfigError(
+            f"{record.place}: over {MAX_ROWS} rows are kept.", fix="set data.max_rows or filters"
+        )
