@@ -89,3 +89,13 @@ def test_the_page_has_every_key(spec: type[Contract]) -> None:
     section = page.partition("## Reward models")[2].partition("\n## ")[0]
     for name in spec.model_fields:
         assert f"`{name}`" in section or f"\n{name} = " in section, name
+
+
+def test_a_model_can_be_given_in_the_environment_as_a_pipeline_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PLAUDIT_REWARD_MODELS__rm__kind", "value_head")
+    monkeypatch.setenv("PLAUDIT_REWARD_MODELS__rm__path", "/runs/p/rm/final")
+    models = load_settings(RewardSettings, service="reward").models
+    assert isinstance(models["rm"], ValueHeadSpec)
+    assert models["rm"].path == "/runs/p/rm/final"

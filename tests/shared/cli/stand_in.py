@@ -30,7 +30,8 @@ def main() -> None:
     elif ROLE == "check":
         print(json.dumps({"num_train_rows": 3}))
     else:
-        print(f"{NAME} {ROLE} is at work", flush=True)
+        models = os.environ.get("PLAUDIT_REWARD_MODELS__RM__PATH", "")
+        print(f"{NAME} {ROLE} is at work {models}", flush=True)
         time.sleep(600)
 
 
@@ -78,6 +79,8 @@ def status() -> dict[str, object]:
     if state == "finished":
         (run_dir / "metrics.jsonl").write_text('{"step": 1, "reward": 0.5}\n')
         (run_dir / "summary.json").write_text(json.dumps(summary(run_dir.name)))
+        (run_dir / "final").mkdir(exist_ok=True)
+        (run_dir / "final" / "config.json").write_text("{}")
     return {
         "run_id": run_dir.name, "state": state, "failure": reason, "step": 1,
         "failure_is_setting": "STAND_IN_SETTING" in os.environ,

@@ -1,6 +1,5 @@
 """Reading a recipe, overriding parts of it, and writing it back."""
 
-import tomllib
 import types
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from plaudit.config.names import describe_errors, flatten, is_model, nearest
 from plaudit.config.overrides import apply_override
-from plaudit.config.toml import dump_toml
+from plaudit.config.toml import dump_toml, read_toml
 from plaudit.errors import ConfigError
 from plaudit.schemas.recipe import (
     OFFLINE_RECIPES,
@@ -52,7 +51,7 @@ def load_any_recipe(path: Path, overrides: Sequence[str] = ()) -> RunRecipe:
     Raises:
         ConfigError: one line for each thing that is wrong, all at once.
     """
-    document = read_recipe_file(path)
+    document = read_toml(path, "The recipe")
     problems: list[str] = []
     for override in overrides:
         try:
@@ -83,19 +82,6 @@ def _kind_of(document: dict[str, Any], path: Path) -> type[RunRecipe]:
             fix=(f"did you mean {guess!r}? " if guess else "") + f"valid: {', '.join(methods)}",
         )
     return Recipe
-
-
-def read_recipe_file(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"The recipe {path} cannot be read: {error}.", fix="name a recipe file (TOML)."
-        ) from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(
-            f"The recipe {path} is not valid TOML: {error}.", fix="correct that line."
-        ) from error
 
 
 def dump_recipe(recipe: RunRecipe) -> str:

@@ -1,10 +1,26 @@
-"""Writing TOML (the standard library only reads it)."""
+"""Reading TOML, and writing it (the standard library only reads it)."""
 
 import json
 import math
+import tomllib
+from pathlib import Path
 from typing import Any
 
 from plaudit.errors import ConfigError
+
+
+def read_toml(path: Path, what: str) -> dict[str, Any]:
+    """Raises ConfigError: `what`, e.g. "The recipe", cannot be read or is no TOML."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{what} {path} cannot be read: {error}.", fix="name a TOML file"
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(
+            f"{what} {path} is not valid TOML: {error}.", fix="correct that line."
+        ) from error
 
 
 def dump_toml(document: dict[str, Any]) -> str:

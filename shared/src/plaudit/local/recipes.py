@@ -16,13 +16,18 @@ SEED = "seed"
 
 
 def shipped_recipes() -> dict[str, Path]:
-    """Recipes that come with the trainer, by name. Nothing of it is imported."""
+    """Recipes that come with the trainer, by name."""
+    return shipped("recipes")
+
+
+def shipped(folder: str) -> dict[str, Path]:
+    """TOML files that come with the trainer, by name. Nothing of it is imported."""
     spec = importlib.util.find_spec("plaudit_trainer")
     places = (spec.submodule_search_locations or []) if spec else []
     return {
         path.stem: path
         for place in places
-        for path in sorted((Path(place) / "recipes").glob("*.toml"))
+        for path in sorted((Path(place) / folder).glob("*.toml"))
     }
 
 
@@ -31,12 +36,12 @@ def find_recipe(name: str) -> Path:
     path = Path(name)
     if path.is_file():
         return path
-    shipped = shipped_recipes()
-    if name in shipped:
-        return shipped[name]
+    known = shipped_recipes()
+    if name in known:
+        return known[name]
     raise ConfigError(
         f"RECIPE {name!r}: no such file, and no recipe of that name comes with Plaudit.",
-        fix=f"give a TOML file or one of: {', '.join(shipped) or 'none is installed'}",
+        fix=f"give a TOML file or one of: {', '.join(known) or 'none is installed'}",
     )
 
 

@@ -17,6 +17,7 @@ from plaudit.schemas.recipe import Recipe
 from plaudit.schemas.run import Summary
 
 LATEST = "latest"
+PIPELINE_RECORD = "pipeline.json"
 _RECORD = "run.json"
 _PROGRESS = ("metrics.jsonl", "groups.jsonl", "checkpoints/step-*", "eval_before.json")
 
@@ -79,7 +80,7 @@ def create_run(path: Path, recipe: Recipe, argv: Sequence[str]) -> Run:
     """
     check_new(path)
     path = path.absolute()
-    run = Run(path, path.name, datetime.now(UTC).isoformat(timespec="seconds"))
+    run = Run(path, _run_id(path), datetime.now(UTC).isoformat(timespec="seconds"))
     record = {"run_id": run.run_id, "created_at": run.created_at, "argv": list(argv)}
     half = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -95,6 +96,12 @@ def create_run(path: Path, recipe: Recipe, argv: Sequence[str]) -> Run:
             fix="free some space there, or choose another directory",
         ) from error
     return run
+
+
+def _run_id(path: Path) -> str:
+    """The directory's name; that of a pipeline's stage, such as `sft`, is many runs' name."""
+    is_stage = (path.parent / PIPELINE_RECORD).is_file()
+    return f"{path.parent.name}.{path.name}" if is_stage else path.name
 
 
 def open_run(name: str, runs_dir: Path) -> Run:

@@ -285,13 +285,19 @@ def _how_it_ended(code: int) -> str:
 
 
 def _told_error(process: Process) -> ConfigError | None:
-    """The error that the process ended with, when it told it as `plaudit.service.exit` does."""
-    lines = [] if process.child is None else [printable(line) for line in process.child.tail]
+    told = told_error([] if process.child is None else process.child.tail)
+    return None if told is None else ConfigError(f"{process.spec.name}: {told[0]}", fix=told[1])
+
+
+def told_error(output: Iterable[str]) -> tuple[str, str | None] | None:
+    """Message and fix of the error that a process ended with, when it told it as
+    `plaudit.service.exit` does."""
+    lines = [printable(line) for line in output]
     starts = [i for i, line in enumerate(lines) if line.startswith("error: ")]
     if not starts:
         return None
     message, _, fix = "\n".join(lines[starts[-1] :]).removeprefix("error: ").partition("\nfix: ")
-    return ConfigError(f"{process.spec.name}: {message}", fix=fix or None)
+    return message, fix or None
 
 
 def _last_lines(process: Process) -> str:

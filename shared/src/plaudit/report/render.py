@@ -22,7 +22,8 @@ def write_report(run_dir: Path) -> Path:
     return target
 
 
-def render_report(files: RunFiles) -> str:
+def page_environment() -> jinja2.Environment:
+    """Escapes everything; what is missing is an error."""
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_template),
         autoescape=True,
@@ -32,6 +33,10 @@ def render_report(files: RunFiles) -> str:
     )
     environment.filters["number"] = _number_or_dash
     environment.filters["visible"] = samples.visible
+    return environment
+
+
+def render_report(files: RunFiles) -> str:
     charts = [
         data.reward_chart(files),
         data.accuracy_chart(files),
@@ -40,7 +45,7 @@ def render_report(files: RunFiles) -> str:
         data.policy_chart(files),
         data.learner_chart(files),
     ]
-    return environment.get_template("report.html.j2").render(
+    return page_environment().get_template("report.html.j2").render(
         run_id=samples.visible(files.run.get("run_id", files.path.name)),
         created_at=samples.visible(files.run.get("created_at", "")),
         summary=files.summary,
