@@ -1,0 +1,56 @@
+"""A language model's backbone with a linear head that gives a reward at every token."""
+
+from typing import Any, cast
+
+import torch
+from transformers import AutoConfig, AutoModelForTokenClassification, PreTrainedModel
+from transformers.modeling_layers import GenericForTokenClassification
+from transformers.utils import logging
+
+from plaudit.errors import ConfigError
+from plaudit_trainer.model_path import check_model_path
+
+
+class ValueHead(torch.nn.Linear):
+    """From a hidden state to one number, in float32 whatever the backbone computes in."""
+
+    def __init__(self, hidden_size: int, seed: int) -> None:
+        """Standard deviation 1/(hidden + 1), as in OpenRLHF."""
+        super().__init__(hidden_size, 1, bias=False)
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            self.weight.normal_(0.0, 1.0 / (hidden_size + 1), generator=generator)
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(hidden.device.type, enabled=False):
+            return torch.nn.functional.linear(hidden.float(), self.weight.float())
+
+
+def load_reward_model(path: str, seed: int) -> PreTrainedModel:
+    """Its logits are (B, T, 1). The head is always a fresh one. Raises ConfigError."""
+    check_model_path(path)
+    verbosity = logging.get_verbosity()
+    # It would report the head that it does not find.
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    try:
+        config = AutoConfig.from_pretrained(
+            path, num_labels=1, classifier_dropout=0.0, token_classification_bias=False
+        )
+        model: Any = AutoModelForTokenClassification.from_pretrained(
+            path, config=config, dtype=torch.float32
+        )
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"model.path = {path!r}: the model cannot be loaded: {str(error).strip()[:500]}",
+            fix="give a causal language model of a common kind (Qwen, Llama, Mistral, Gemma, Phi)",
+        ) from error
+    finally:
+        logging.set_verbosity(verbosity)
+    if not isinstance(model, GenericForTokenClassification):
+        raise ConfigError(
+            f"model.path = {path!r}: a {type(model).__name__} cannot become a reward model.",
+            fix="give a causal language model of a common kind (Qwen, Llama, Mistral, Gemma, Phi)",
+        )
+    loaded: Any = model
+    loaded.score = ValueHead(config.get_text_config().hidden_size, seed)
+    return cast(PreTrainedModel, loaded)
