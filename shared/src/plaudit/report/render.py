@@ -45,7 +45,8 @@ def render_report(files: RunFiles) -> str:
         data.policy_chart(files),
         data.learner_chart(files),
     ]
-    return page_environment().get_template("report.html.j2").render(
+    page = page_environment().get_template("report.html.j2")
+    return page.render(
         run_id=samples.visible(files.run.get("run_id", files.path.name)),
         created_at=samples.visible(files.run.get("created_at", "")),
         summary=files.summary,
