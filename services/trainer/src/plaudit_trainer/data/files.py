@@ -8,8 +8,6 @@ from typing import Any, BinaryIO, cast
 
 from plaudit.errors import ConfigError
 
-JSON_SUFFIXES = (".jsonl", ".json", ".jsonl.gz", ".json.gz")
-SUFFIXES = (*JSON_SUFFIXES, ".parquet")
 MAX_LINE_BYTES = 16 * 2**20
 _ROWS_AT_ONCE = 256
 

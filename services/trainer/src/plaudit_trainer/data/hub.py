@@ -1,7 +1,6 @@
 """Data sets that the `datasets` library reads: of the Hugging Face hub, or a local directory."""
 
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +8,8 @@ from typing import Any
 
 from plaudit.errors import ConfigError
 
-_HUB_NAME = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}")
 _SAVED = ("dataset_info.json", "dataset_dict.json", "state.json")
 _OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
-
-
-def is_hub_name(name: str) -> bool:
-    """owner/name, and no file's."""
-    return _HUB_NAME.fullmatch(name) is not None and not name.endswith((".jsonl", ".parquet"))
 
 
 @dataclass(frozen=True)

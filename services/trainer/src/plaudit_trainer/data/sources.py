@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from plaudit.data_names import DATA_SUFFIXES, is_hub_name
 from plaudit.errors import ConfigError
 from plaudit.schemas.recipe import DataRecipe, SourceOptions, SourceRecipe
 from plaudit_trainer.data.counts import SourceCounts
-from plaudit_trainer.data.files import SUFFIXES, is_parquet, json_lines, parquet_rows
+from plaudit_trainer.data.files import is_parquet, json_lines, parquet_rows
 from plaudit_trainer.data.filters import passes
-from plaudit_trainer.data.hub import HubPart, is_hub_name
+from plaudit_trainer.data.hub import HubPart
 from plaudit_trainer.data.record import Place, Record
 
 
@@ -45,7 +46,7 @@ class Source:
         if not path.is_dir() and not is_hub_name(self.name):
             raise ConfigError(
                 f"{self.setting} = {self.name!r}: no such file or directory.",
-                fix=f"give a file ({', '.join(SUFFIXES)}), a directory, or a data set on the "
+                fix=f"give a file ({', '.join(DATA_SUFFIXES)}), a directory, or a data set on the "
                 "Hugging Face hub (owner/name)",
             )
         one = self.options

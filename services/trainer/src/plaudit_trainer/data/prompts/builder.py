@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 from jinja2 import Template
 
+from plaudit.data_names import is_template_file
 from plaudit.errors import ConfigError
 from plaudit.length_budget import with_length_budget
 from plaudit.schemas.common import Message
 from plaudit.schemas.recipe import DataRecipe, LengthBudgetRecipe
 from plaudit_trainer.data.prompts.templates import (
-    SUFFIX,
     compiled,
     read_file,
     render,
@@ -70,7 +70,7 @@ def _system_template(given: str | None) -> Template | Message | None:
         return None
     if given in shipped_names("system"):
         return shipped(f"system/{given}")
-    if _is_file(given):
+    if is_template_file(given):
         return compiled("data.system_prompt", read_file("data.system_prompt", given))
     return Message(role="system", content=given)
 
@@ -80,12 +80,8 @@ def _prompt_template(given: str | None) -> Template | None:
         return None
     if given in shipped_names("prompt"):
         return shipped(f"prompt/{given}")
-    text = read_file("data.prompt_template", given) if _is_file(given) else given
+    text = read_file("data.prompt_template", given) if is_template_file(given) else given
     return compiled("data.prompt_template", text)
-
-
-def _is_file(given: str) -> bool:
-    return given.endswith(SUFFIX) and "\n" not in given
 
 
 def _with_budget(row: Row, record: Record, budget: LengthBudgetRecipe) -> Row:

@@ -10,23 +10,23 @@ from jinja2 import BaseLoader, Environment, FileSystemLoader, StrictUndefined, T
 from jinja2.exceptions import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from plaudit.data_names import TEMPLATE_SUFFIX
 from plaudit.errors import ConfigError
 from plaudit_trainer.data.record import Place
 
-SUFFIX = ".jinja"
 MAX_PROMPT_CHARS = 2**20
 _FOLDER = Path(str(resources.files("plaudit_trainer.data") / "templates"))
 
 
 def shipped_names(folder: str) -> list[str]:
     """Of Plaudit's own in `system` or `prompt`."""
-    return sorted(path.stem for path in (_FOLDER / folder).glob(f"*{SUFFIX}"))
+    return sorted(path.stem for path in (_FOLDER / folder).glob(f"*{TEMPLATE_SUFFIX}"))
 
 
 @cache
 def shipped(name: str) -> Template:
     """`name`: FOLDER/NAME."""
-    return _environment(FileSystemLoader(_FOLDER)).get_template(name + SUFFIX)
+    return _environment(FileSystemLoader(_FOLDER)).get_template(name + TEMPLATE_SUFFIX)
 
 
 def compiled(setting: str, source: str) -> Template:
