@@ -7,8 +7,12 @@ from pathlib import Path
 import jinja2
 
 from plaudit.report import data, samples
-from plaudit.report.charts import number
+from plaudit.report.charts import Chart, number
+from plaudit.report.facts import facts
+from plaudit.report.curves import curve_charts
 from plaudit.report.files import RunFiles, read_run
+from plaudit.report.offline import is_offline, offline_charts
+from plaudit.schemas.run import Summary
 
 REPORT_NAME = "report.html"
 
@@ -37,7 +41,24 @@ def page_environment() -> jinja2.Environment:
 
 
 def render_report(files: RunFiles) -> str:
-    charts = [
+    charts = offline_charts(files) if is_offline(files) else _online_charts(files)
+    page = page_environment().get_template("report.html.j2")
+    return page.render(
+        run_id=samples.visible(files.run.get("run_id", files.path.name)),
+        created_at=samples.visible(files.run.get("created_at", "")),
+        facts=None if files.summary is None else facts(files.summary),
+        restarts={} if files.summary is None else files.summary.restarts,
+        summary=files.summary if isinstance(files.summary, Summary) else None,
+        charts=[chart for chart in charts if chart is not None],
+        stages=data.stage_rows(files),
+        samples=samples.sample_rows(files),
+        recipe=files.recipe,
+        problems=files.problems,
+    )
+
+
+def _online_charts(files: RunFiles) -> list[Chart | None]:
+    return [
         data.reward_chart(files),
         data.accuracy_chart(files),
         data.staleness_chart(files),
@@ -45,17 +66,6 @@ def render_report(files: RunFiles) -> str:
         data.policy_chart(files),
         data.learner_chart(files),
     ]
-    page = page_environment().get_template("report.html.j2")
-    return page.render(
-        run_id=samples.visible(files.run.get("run_id", files.path.name)),
-        created_at=samples.visible(files.run.get("created_at", "")),
-        summary=files.summary,
-        charts=[chart for chart in charts if chart is not None],
-        stages=data.stage_rows(files),
-        samples=samples.sample_rows(files),
-        recipe=files.recipe,
-        problems=files.problems,
-    )
 
 
 def _template(name: str) -> str:
