@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from transformers import PretrainedConfig
+from transformers import PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
 
 from plaudit_trainer.learner.final import NAME, save_final
@@ -53,9 +53,9 @@ def finish(folder: Path, value_head_prefix: str, facts: dict[str, Any]) -> None:
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def classifier_architecture(config: PretrainedConfig) -> list[str]:
+def classifier_architecture(model: PreTrainedModel) -> list[str]:
     """Hugging Face's own class for a head at the last token, which vLLM serves, too."""
-    kind: Any = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(config)]
+    kind: Any = MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING[type(model.config)]
     return [kind.__name__]
 
 
@@ -66,7 +66,8 @@ def rename_head(folder: Path, name: str) -> None:
             is_there = HEAD in tensors.keys()  # noqa: SIM118
         if is_there:
             weights = load_file(file)
-            save_file({**weights, name: weights.pop(HEAD)}, file, {"format": "pt"})
+            weights[name] = weights.pop(HEAD)
+            save_file(weights, file, {"format": "pt"})
     for index in folder.glob("*.safetensors.index.json"):
         content = json.loads(index.read_text())
         content["weight_map"][name] = content["weight_map"].pop(HEAD)

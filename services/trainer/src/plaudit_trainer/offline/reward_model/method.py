@@ -90,5 +90,5 @@ class RewardModel:
         prefix = recipe.method.value_head_prefix
         facts: dict[str, Any] = {"append_eos": True}
         if prefix == PREFIX:
-            facts["architectures"] = classifier_architecture(trainer.model.config)
+            facts["architectures"] = classifier_architecture(cast(PreTrainedModel, trainer.model))
         save_reward_model(trainer, tokenizer, run_dir, recipe.model.dtype, prefix, **facts)
