@@ -9,8 +9,8 @@ from plaudit.errors import ConfigError
 from plaudit_trainer.learner.checkpoint import CheckpointRecord, CheckpointStore
 
 
-def record(step: int) -> CheckpointRecord:
-    return CheckpointRecord(run_id="r", step=step, newest_version=step)
+def record(step: int, value: float | None = None) -> CheckpointRecord:
+    return CheckpointRecord(run_id="r", step=step, newest_version=step, value=value)
 
 
 def save_tensor(directory: str) -> str:
@@ -43,6 +43,25 @@ def test_only_as_many_as_asked_for_are_kept(store, tmp_path):
     for step in (0, 5, 10):
         store.write(record(step), save_tensor, nothing)
     assert names(tmp_path) == ["step-000005", "step-000010"]
+
+
+def test_the_best_one_is_kept_besides_the_newest_and_linked(store, tmp_path):
+    for step, value in enumerate([None, 0.5, 0.9, 0.9, 0.1, 0.2, 0.3]):
+        store.write(record(step, value), save_tensor, nothing)
+    assert store.best() == record(3, 0.9), "of equals the newest"
+    assert names(tmp_path) == ["best", "step-000003", "step-000005", "step-000006"]
+    assert (tmp_path / "best").resolve() == tmp_path / "step-000003"
+    store.write(record(7, 1.0), save_tensor, nothing)
+    assert names(tmp_path) == ["best", "step-000006", "step-000007"]
+    assert (tmp_path / "best").resolve() == tmp_path / "step-000007"
+
+
+def test_the_best_may_be_the_lowest(tmp_path):
+    store = CheckpointStore(tmp_path, keep=1, best_is="lowest")
+    for step, value in enumerate([2.0, 1.0, 3.0]):
+        store.write(record(step, value), save_tensor, nothing)
+    assert names(tmp_path) == ["best", "step-000001", "step-000002"]
+    assert store.newest() == record(2, 3.0), "a run goes on from the newest"
 
 
 def test_one_without_its_marker_does_not_count_and_is_removed(store, tmp_path):

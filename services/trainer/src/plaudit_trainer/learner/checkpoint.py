@@ -8,6 +8,7 @@ returns the groups of later steps to the ready ones.
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from pydantic import ValidationError
 
@@ -16,6 +17,7 @@ from plaudit_trainer.learner import disk
 from plaudit_trainer.learner.weights import LearnedState
 
 MARKER = "plaudit.json"
+BEST = "best"
 
 SaveInto = Callable[[str], str]
 """Writes a checkpoint below the given directory; returns the path of what it wrote."""
@@ -28,14 +30,27 @@ class CheckpointRecord(Contract):
     step: int
     newest_version: int | None
     reward_weights: LearnedState | None = None
+    value: float | None = None
+    """Of `budget.best_by`, over the steps since the checkpoint before."""
 
 
 class CheckpointStore:
-    """`is_writer` on one rank only; on the others nothing but their own files is written."""
+    """`is_writer` on one rank only; on the others nothing but their own files is written.
 
-    def __init__(self, directory: Path, *, keep: int, is_writer: bool = True) -> None:
+    The newest `keep` are kept and, where they have values, the best one: `best` links to it.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        keep: int,
+        is_writer: bool = True,
+        best_is: Literal["highest", "lowest"] = "highest",
+    ) -> None:
         self._directory = directory
         self._keep = keep
+        self._sign = 1.0 if best_is == "highest" else -1.0
         self._is_writer = is_writer
         directory.mkdir(parents=True, exist_ok=True)
 
@@ -81,10 +96,25 @@ class CheckpointStore:
         written.rename(self.path(record.step))
         disk.sync(self._directory)
 
+    def best(self) -> CheckpointRecord | None:
+        """The newest of the best, or None where none has a value."""
+        valued = [(r.value * self._sign, r.step, r) for r in self._records() if r.value is not None]
+        return max(valued)[2] if valued else None
+
     def _remove_old(self) -> None:
+        best = self.best()
+        if best is not None:
+            self._link_best(best.step)
         steps = sorted(record.step for record in self._records())
         for step in steps[: -self._keep]:
-            shutil.rmtree(self.path(step))
+            if best is None or step != best.step:
+                shutil.rmtree(self.path(step))
+
+    def _link_best(self, step: int) -> None:
+        temporary = self._directory / ".best"
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(self.path(step).name)
+        temporary.replace(self._directory / BEST)
 
     def _records(self) -> list[CheckpointRecord]:
         records = [_read(path / MARKER) for path in self._directory.glob("step-*")]

@@ -1,5 +1,7 @@
 """What recipes of every method have."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from plaudit.schemas.common import Contract
@@ -15,6 +17,10 @@ class BudgetRecipe(Contract):
     """0, for online methods: evaluate the model as it is, and train nothing."""
     checkpoint_every_steps: int = Field(default=10, ge=1)
     keep_checkpoints: int = Field(default=2, ge=1)
+    best_by: str | None = None
+    """A figure of metrics.jsonl (reward, rewards/accuracy/mean, eval/accuracy): the checkpoint with
+    the best mean of it since the one before is kept, too, as checkpoints/best."""
+    best_is: Literal["highest", "lowest"] = "highest"
     keep_policies: int = Field(default=4, ge=2)
 
 
