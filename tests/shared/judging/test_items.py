@@ -108,7 +108,7 @@ def test_an_empty_file_and_a_missing_one_are_refused(tmp_path):
 
 
 def test_a_line_without_end_is_bounded(tmp_path, monkeypatch):
-    monkeypatch.setattr("plaudit.judging.items.MAX_LINE_BYTES", 100)
+    monkeypatch.setattr("plaudit.file_job.lines.MAX_LINE_BYTES", 100)
     with pytest.raises(ConfigError, match="a line is over 100 bytes"):
         source(tmp_path, "x" * 101).check()
 

@@ -2,34 +2,37 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from pydantic import SecretStr, TypeAdapter
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as ProgressBar
 from rich.table import Table
 
+from plaudit.cli.file_job import (
+    EXIT_INCOMPLETE,
+    failures_path,
+    progress_shown,
+    tell_failures,
+    tell_rest,
+)
 from plaudit.cli.judge_summary import estimates_of, shown, summarize
-from plaudit.cli.output import err, out, plain, print_json
+from plaudit.cli.output import out, plain, print_json
 from plaudit.client import ClientOptions, JudgeClient
 from plaudit.config.overrides import apply_override
 from plaudit.errors import ConfigError
-from plaudit.judging import run, verbs
+from plaudit.file_job.failures import read_failures, write_failures
+from plaudit.file_job.progress import Progress
+from plaudit.judging import verbs
 from plaudit.judging.assess import GOLD_SCORE, GOLD_WINNER, calibrate_request, statistics_request
-from plaudit.judging.failures import read_failures, write_failures
 from plaudit.judging.items import Checked, Source, first_object
 from plaudit.judging.preflight import check_service
 from plaudit.judging.results import Results
+from plaudit.judging.run import Judging
 from plaudit.judging.verbs import Verb
 from plaudit.local.environment import Environment
-from plaudit.local.logs import printable
 
-EXIT_INCOMPLETE = 1
 _ASSESS_TIMEOUT_S = 120.0
 _ALL_ATTEMPTS = 10_000
 """The stall time-out ends the attempts; the number only bounds a service that fails at once."""
@@ -126,28 +129,26 @@ def _defaults(verb: Verb, fields: dict[str, Any], overrides: list[str]) -> dict[
 
 def _execute(command: Command) -> None:
     checked = command.source.check()
-    failures = read_failures(_failures_path(command))
-    progress = run.Progress(checked.num_items, earlier_failures=failures)
+    failures = read_failures(failures_path(command.output))
+    progress = Progress(checked.num_items, earlier_failures=failures)
     with Results(command.output, command.source.verb) as results:
         started_s = time.monotonic()
         try:
             asyncio.run(_judge(command, checked, results, progress))
         except BaseException:
-            _tell_rest(command, progress)
+            tell_rest(command.output, progress)
             raise
         finally:
-            write_failures(_failures_path(command), progress.unsolved())
+            write_failures(failures_path(command.output), progress.unsolved())
         wall_s = time.monotonic() - started_s
         estimates = asyncio.run(_assess(command, results))
         _tell(command, summarize(results, progress, wall_s) | estimates)
-        _tell_failures(command, progress)
+        tell_failures(command.output, progress)
     if progress.failures:
         raise typer.Exit(EXIT_INCOMPLETE)
 
 
-async def _judge(
-    command: Command, checked: Checked, results: Results, progress: run.Progress
-) -> None:
+async def _judge(command: Command, checked: Checked, results: Results, progress: Progress) -> None:
     async with open_client(ClientOptions()) as client:
         await check_service(client, checked)
     options = ClientOptions(
@@ -156,14 +157,13 @@ async def _judge(
         max_connections=command.concurrency,
     )
     async with open_client(options) as client:
-        with _bar(progress) as changed:
-            judging = run.Judging(
+        with progress_shown(progress):
+            judging = Judging(
                 client,
                 command.source,
                 results,
                 progress,
                 stall_timeout_s=command.stall_timeout_s,
-                changed=changed,
             )
             await judging.run(command.concurrency)
 
@@ -174,25 +174,6 @@ def open_client(options: ClientOptions) -> JudgeClient:
     key = environment.api_key
     secret = None if key is None else SecretStr(key)
     return JudgeClient(environment.url("judge"), options.model_copy(update={"api_key": secret}))
-
-
-@contextmanager
-def _bar(progress: run.Progress) -> Iterator[Callable[[], None]]:
-    """On a terminal only, and never on standard output."""
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.description}"),
-    )
-    with ProgressBar(*columns, console=err, disable=not err.is_terminal) as bar:
-        task = bar.add_task("", total=progress.num_items)
-
-        def changed() -> None:
-            failed = f"{len(progress.failures)} failed" if progress.failures else ""
-            bar.update(task, completed=progress.num_done(), description=failed)
-
-        yield changed
 
 
 async def _assess(command: Command, results: Results) -> dict[str, Any]:
@@ -215,27 +196,3 @@ def _tell(command: Command, summary: dict[str, Any]) -> None:
         table.add_row(name.replace("_", " "), plain(shown(value)))
     out.print(table)
     out.print(f"answers: {command.output}", markup=False)
-
-
-def _tell_failures(command: Command, progress: run.Progress) -> None:
-    if not progress.failures:
-        return
-    first = next(iter(progress.failures.values()))
-    err.print(
-        f"{len(progress.failures)} items failed, e.g. {first.id}: {printable(first.error)}\n"
-        f"all of them: {_failures_path(command)}; the same command asks for them again",
-        markup=False,
-    )
-
-
-def _tell_rest(command: Command, progress: run.Progress) -> None:
-    done = progress.num_earlier + progress.num_answered
-    err.print(
-        f"{done} of {progress.num_items} items are answered in {command.output}; "
-        "the same command goes on from there",
-        markup=False,
-    )
-
-
-def _failures_path(command: Command) -> Path:
-    return command.output.with_suffix(".failures.jsonl")

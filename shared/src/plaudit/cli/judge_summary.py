@@ -5,8 +5,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from plaudit.cli.output import figure
+from plaudit.file_job.progress import Progress
 from plaudit.judging.results import Results
-from plaudit.judging.run import Progress
 from plaudit.judging.summary import figures_of
 from plaudit.schemas.judge_calibrate import CalibrateResponse
 from plaudit.schemas.judge_statistics import Estimate, StatisticsResponse

@@ -1,7 +1,6 @@
 """The lines of a JSONL file, as requests."""
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +9,9 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from plaudit.errors import ConfigError
+from plaudit.file_job.lines import checked_id, json_object, read_lines
 from plaudit.judging.verbs import Verb
 from plaudit.schemas.judge import JudgedRequest
-
-MAX_LINE_BYTES = 16 * 2**20
-_MAX_ID_CHARS = 256
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,7 @@ class Source:
 
     def items(self) -> Iterator[Item]:
         """Raises ConfigError that names the line and the column."""
-        for number, line in enumerate(_lines(self.path), start=1):
+        for number, line in enumerate(read_lines(self.path), start=1):
             if line.strip():
                 yield self._item(line, f"{self.path}:{number}")
 
@@ -78,7 +75,7 @@ class Source:
         return Checked(len(seen), frozenset(judges), frozenset(rubrics))
 
     def _item(self, line: bytes, place: str) -> Item:
-        fields = _object(line, place)
+        fields = json_object(line, place)
         item_id = fields.pop("id", None)
         fields.pop("metadata", None)
         gold = self._gold(fields, place)
@@ -86,7 +83,7 @@ class Source:
             fields["prompt"] = [{"role": "user", "content": fields["prompt"]}]
         request = self._request({**self.defaults, **fields}, place)
         key = _key(self.verb.name, request)
-        return Item(key[:16] if item_id is None else _id(item_id, place), request, key, gold)
+        return Item(key[:16] if item_id is None else checked_id(item_id, place), request, key, gold)
 
     def _gold(self, fields: dict[str, Any], place: str) -> Any:
         if self.gold is None:
@@ -113,38 +110,7 @@ class Source:
 
 def first_object(path: Path) -> dict[str, Any]:
     """The first line, which shows what the file is about. Raises ConfigError."""
-    return _object(next(_lines(path), b""), f"{path}:1")
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    """Raises ConfigError: it cannot be read, or a line is too long."""
-    try:
-        with path.open("rb") as file:
-            while line := file.readline(MAX_LINE_BYTES + 1):
-                if len(line) > MAX_LINE_BYTES:
-                    raise ConfigError(f"{path}: a line is over {MAX_LINE_BYTES} bytes.")
-                yield line
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
-
-
-def _object(line: bytes, place: str) -> dict[str, Any]:
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{place}: not JSON: {error}.") from None
-    if not isinstance(found, dict):
-        raise ConfigError(f"{place}: not a JSON object.")
-    return found
-
-
-def _id(value: object, place: str) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise ConfigError(f"{place}: id: must be a text or a whole number.")
-    text = str(value)
-    if not 0 < len(text) <= _MAX_ID_CHARS:
-        raise ConfigError(f"{place}: id: must have 1 to {_MAX_ID_CHARS} characters.")
-    return text
+    return json_object(next(read_lines(path), b""), f"{path}:1")
 
 
 def _key(verb: str, request: JudgedRequest) -> str:

@@ -1,69 +1,18 @@
 """Ask for every item that has no answer yet, a bounded number at once."""
 
-import asyncio
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 from plaudit.client import JudgeClient
-from plaudit.errors import (
-    BudgetExceeded,
-    NotFound,
-    PlauditError,
-    Rejected,
-    Stalled,
-    Unauthorized,
-    Unavailable,
-)
-from plaudit.judging.failures import Failure
+from plaudit.errors import NotFound, Rejected, Stalled, Unavailable
+from plaudit.file_job.progress import Progress
+from plaudit.file_job.work import ENDS_ALL, work_through
 from plaudit.judging.items import Item, Source
 from plaudit.judging.results import Results
 from plaudit.schemas.job import JobView
 
 _POLL_S = 20.0
-_ENDS_ALL = (Unauthorized, BudgetExceeded)
-"""Say nothing of the item: the next one would fail in the same way."""
 _MAX_SUBMISSIONS = 3
 """Of a job that the service forgot, e.g. with its Redis."""
-
-
-@dataclass
-class Progress:
-    """What became of the items so far."""
-
-    num_items: int
-    num_earlier: int = 0
-    """Answered by an earlier run."""
-    num_answered: int = 0
-    earlier_failures: dict[str, Failure] = field(default_factory=dict)
-    """Of other runs, of items that have no answer yet."""
-    failures: dict[str, Failure] = field(default_factory=dict)
-    """By item, in this run."""
-
-    def succeed(self, item: Item) -> None:
-        self.num_answered += 1
-        self.earlier_failures.pop(item.item_id, None)
-
-    def fail(self, item: Item, error: str) -> None:
-        num_failures = self._num_failures(item) + 1
-        self.failures[item.item_id] = Failure(
-            id=item.item_id, error=error, num_failures=num_failures
-        )
-
-    def key(self, item: Item) -> str:
-        """The same in a run that was cut off, another one after a failure."""
-        return f"{item.key}.{self._num_failures(item)}"
-
-    def unsolved(self) -> dict[str, Failure]:
-        """For the next run: the failures of this one, and earlier ones it did not come to."""
-        return {**self.earlier_failures, **self.failures}
-
-    def _num_failures(self, item: Item) -> int:
-        earlier = self.earlier_failures.get(item.item_id)
-        return earlier.num_failures if earlier else 0
-
-    def num_done(self) -> int:
-        return self.num_earlier + self.num_answered + len(self.failures)
 
 
 class Judging:
@@ -77,48 +26,31 @@ class Judging:
         progress: Progress,
         *,
         stall_timeout_s: float,
-        changed: Callable[[], None],
     ) -> None:
         self._client = client
         self._source = source
         self._results = results
         self._progress = progress
         self._stall_timeout_s = stall_timeout_s
-        self._changed = changed
         self._progressed_s = time.monotonic()
 
     async def run(self, concurrency: int) -> None:
         """Raises Unauthorized, Unavailable and Stalled, and whatever would meet every item alike;
         what meets one item alone is in `progress.failures`."""
-        items = self._open_items()
+        items = self._progress.open(self._source.items(), self._results.has)
         self._progressed_s = time.monotonic()
+        await work_through(items, concurrency, self._work)
+
+    async def _work(self, item: Item) -> None:
         try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(concurrency):
-                    group.create_task(self._work(items))
-        except* PlauditError as errors:
-            raise _first(errors) from None
-
-    def _open_items(self) -> Iterator[Item]:
-        for item in self._source.items():
-            if self._results.has(item):
-                self._progress.num_earlier += 1
-                self._changed()
-            else:
-                yield item
-
-    async def _work(self, items: Iterator[Item]) -> None:
-        for item in items:
-            try:
-                view = await self._finish(item)
-            except Rejected as error:
-                if isinstance(error, _ENDS_ALL):
-                    raise
-                self._progress.fail(item, str(error))
-            else:
-                self._take(item, view)
-            self._progressed_s = time.monotonic()
-            self._changed()
+            view = await self._finish(item)
+        except Rejected as error:
+            if isinstance(error, ENDS_ALL):
+                raise
+            self._progress.fail(item, str(error))
+        else:
+            self._take(item, view)
+        self._progressed_s = time.monotonic()
 
     def _take(self, item: Item, view: JobView) -> None:
         if view.result is None:
@@ -159,8 +91,3 @@ class Judging:
                     fix="check that the judge has a worker (`plaudit queue`) and that its "
                     "endpoint answers; then run the same command again",
                 )
-
-
-def _first(errors: BaseExceptionGroup[PlauditError]) -> PlauditError:
-    first = errors.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first

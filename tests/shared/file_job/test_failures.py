@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from plaudit.errors import ConfigError
-from plaudit.judging.failures import Failure, read_failures, write_failures
+from plaudit.file_job.failures import Failure, read_failures, write_failures
+from plaudit.file_job.progress import Progress
 from plaudit.judging.items import Item
-from plaudit.judging.run import Progress
 from plaudit.schemas.judge import PairwiseRequest
 
 

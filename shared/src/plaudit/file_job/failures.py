@@ -24,9 +24,7 @@ def read_failures(path: Path) -> dict[str, Failure]:
         lines = path.read_text(encoding="utf-8").splitlines()
         found = [Failure.model_validate_json(line) for line in lines]
     except (OSError, UnicodeDecodeError, ValidationError):
-        raise ConfigError(
-            f"{path} is no list of failures of `plaudit judge`.", fix="move it away"
-        ) from None
+        raise ConfigError(f"{path} is no list of failures.", fix="move it away") from None
     return {failure.id: failure for failure in found}
 
 

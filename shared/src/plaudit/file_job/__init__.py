@@ -1,0 +1,1 @@
+"""Jobs from a file to a file: each row asked for once, whatever is killed meanwhile."""
