@@ -4,23 +4,37 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+_MAX_DROPPED_SHOWN = 20
+
+
+@dataclass
+class Drops:
+    """How many rows were dropped for which reason, and where the first of them stand."""
+
+    by_reason: Counter[str] = field(default_factory=Counter)
+    first: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, reason: str, place: object) -> None:
+        self.by_reason[reason] += 1
+        if len(self.first) < _MAX_DROPPED_SHOWN:
+            self.first.append((reason, str(place)))
+
 
 @dataclass
 class SourceCounts:
-    """Of one source: how many of its rows were read, kept, and dropped for which reason."""
+    """Of one source: how many of its rows were read, and kept."""
 
     name: str
     read: int = 0
     kept: int = 0
-    dropped: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass
 class DataCounts:
-    """Of one split; `dropped` and `truncated` are of the rows that the sources kept."""
+    """Of one split: `rows` are left, `truncated` of them shortened."""
 
     sources: list[SourceCounts] = field(default_factory=list)
-    dropped: Counter[str] = field(default_factory=Counter)
+    dropped: Drops = field(default_factory=Drops)
     truncated: int = 0
     rows: int = 0
 
@@ -28,16 +42,11 @@ class DataCounts:
         self.sources.append(SourceCounts(name))
         return self.sources[-1]
 
-    def all_dropped(self) -> dict[str, int]:
-        """By reason, of all sources."""
-        total = sum((one.dropped for one in self.sources), Counter(self.dropped))
-        return dict(sorted(total.items()))
-
     def as_json(self) -> dict[str, Any]:
-        sources = [{"name": one.name, "read": one.read, "kept": one.kept} for one in self.sources]
         return {
             "rows": self.rows,
-            "sources": sources,
-            "dropped": self.all_dropped(),
+            "sources": [vars(one) for one in self.sources],
+            "dropped": dict(sorted(self.dropped.by_reason.items())),
+            "first_dropped": [{"reason": why, "place": where} for why, where in self.dropped.first],
             "truncated": self.truncated,
         }

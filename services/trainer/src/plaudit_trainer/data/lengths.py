@@ -32,13 +32,13 @@ class LengthPolicy(Generic[Example]):
     def applied(self, example: Example, counts: DataCounts) -> Example | None:
         """The row as it is trained on, or None where it is dropped; both are counted."""
         if self._has_long_prompt(example):
-            counts.dropped["long_prompt"] += 1
+            counts.dropped.add("long_prompt", _place(example))
             return None
         if self.recipe.data.too_long == "error" or self._excess(example) <= 0:
             return example
         shorter = self._truncated(example) if self.recipe.data.too_long == "truncate" else None
         if shorter is None:
-            counts.dropped["too_long"] += 1
+            counts.dropped.add("too_long", _place(example))
         else:
             counts.truncated += 1
         return shorter

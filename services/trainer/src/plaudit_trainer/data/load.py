@@ -83,7 +83,14 @@ def _joined(
 ) -> Iterable[Example]:
     is_mixture = bool(data.sources) and sources[0].setting != "data.eval"
     readers = [
-        SourceReader(kind, data, source, counts.source(source.name), f"{i}/" if is_mixture else "")
+        SourceReader(
+            kind,
+            data,
+            source,
+            counts.source(source.name),
+            counts.dropped,
+            id_prefix=f"{i}/" if is_mixture else "",
+        )
         for i, source in enumerate(sources)
     ]
     if not is_mixture:
@@ -118,6 +125,6 @@ def _fitting(
 
 def _no_rows(sources: list[Source], counts: DataCounts) -> ConfigError:
     names = ", ".join(f"{source.setting} = {source.name!r}" for source in sources)
-    dropped = counts.all_dropped()
+    dropped = dict(counts.dropped.by_reason)
     left = f"; dropped: {dropped}" if dropped else ""
     return ConfigError(f"{names}: there are no rows{left}.", fix="give data")

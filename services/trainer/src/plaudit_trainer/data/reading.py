@@ -6,7 +6,7 @@ from typing import Generic
 
 from plaudit.errors import ConfigError
 from plaudit.schemas.recipe import DataRecipe
-from plaudit_trainer.data.counts import SourceCounts
+from plaudit_trainer.data.counts import Drops, SourceCounts
 from plaudit_trainer.data.formats import Dropped, Example, Kind
 from plaudit_trainer.data.prompts import PromptBuilder
 from plaudit_trainer.data.record import Record
@@ -24,6 +24,7 @@ class SourceReader(Generic[Example]):
     recipe: DataRecipe
     source: Source
     counts: SourceCounts
+    drops: Drops
     id_prefix: str = ""
 
     def examples(self) -> Iterator[Example]:
@@ -31,10 +32,10 @@ class SourceReader(Generic[Example]):
         convert = self.kind.converter(self.source.setting, self.source.options.format)
         builder = PromptBuilder(self.recipe)
         seen: set[str] = set()
-        for record in self.source.records(self.counts):
+        for record in self.source.records(self.counts, self.drops):
             made = convert(record, self.recipe)
             if isinstance(made, Dropped):
-                self.counts.dropped[made.reason] += 1
+                self.drops.add(made.reason, record.place)
                 continue
             _check_new(made.id, seen, record)
             self.counts.kept += 1

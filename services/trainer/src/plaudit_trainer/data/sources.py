@@ -8,7 +8,7 @@ from typing import Any
 from plaudit.data_names import DATA_SUFFIXES, is_hub_name
 from plaudit.errors import ConfigError
 from plaudit.schemas.recipe import DataRecipe, SourceOptions, SourceRecipe
-from plaudit_trainer.data.counts import SourceCounts
+from plaudit_trainer.data.counts import Drops, SourceCounts
 from plaudit_trainer.data.files import is_parquet, json_lines, parquet_rows
 from plaudit_trainer.data.filters import passes
 from plaudit_trainer.data.hub import HubPart
@@ -25,7 +25,7 @@ class Source:
     options: SourceOptions
     weight: float = 1.0
 
-    def records(self, counts: SourceCounts) -> Iterator[Record]:
+    def records(self, counts: SourceCounts, drops: Drops) -> Iterator[Record]:
         """Those that pass the filters. Raises ConfigError on anything unusable."""
         unit, rows = self._rows()
         for number, values in rows:
@@ -35,7 +35,7 @@ class Source:
             if passes(record, self.options.filters):
                 yield record
             else:
-                counts.dropped["filter"] += 1
+                drops.add("filter", place)
 
     def _rows(self) -> tuple[str, Iterator[tuple[int, dict[str, Any]]]]:
         path = Path(self.name)
