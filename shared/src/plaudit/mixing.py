@@ -55,6 +55,10 @@ class Mixer:
             for index, group in enumerate(batch)
         ]
 
+    def is_shut(self, name: str, values: Values) -> bool:
+        """Its gate is shut: whatever it says counts 0."""
+        return _is_shut(self.rewards[name], values)
+
     def total(self, values: Values) -> float | None:
         """The weighted sum of what is not missing, or None when nothing is left."""
         weighted = [

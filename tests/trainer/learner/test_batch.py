@@ -1,5 +1,7 @@
 """Padding: everything that was put in can be read back, and nothing else is unmasked."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +21,9 @@ def rows(draw):
         prompt_ids=draw(st.lists(IDS, min_size=1, max_size=9)),
         completion_ids=completion,
         logprobs=[-float(token) for token in completion],
-        advantage=draw(st.floats(-3, 3, width=32)),
+        reward=draw(st.floats(-3, 3) | st.none()),
+        group=draw(st.integers(0, 3)),
+        token_rewards=[0.1 * token for token in completion],
         is_masked=draw(st.booleans()),
     )
 
@@ -37,11 +41,15 @@ def test_rows_survive_padding(batch: list[Row]):
         assert tensors.logprobs_BC[index, :length].tolist() == row.logprobs
         assert tensors.completion_mask_BC[index].sum() == (0 if row.is_masked else length)
         assert tensors.completion_mask_BC[index, length:].sum() == 0
-        assert tensors.advantages_B[index].item() == row.advantage
+        assert tensors.token_rewards_BC[index, :length].tolist() == row.token_rewards
+        assert tensors.token_rewards_BC[index, length:].sum() == 0
+        assert tensors.group_B[index] == row.group
+        reward = tensors.rewards_B[index].item()
+        assert math.isnan(reward) if row.reward is None else reward == row.reward
 
 
 def test_completions_are_shared_in_equal_contiguous_parts():
-    batch = [Row([1], [n], [0.0], 0.0) for n in range(6)]
+    batch = [Row([1], [n], [0.0], reward=0.0, group=0) for n in range(6)]
     assert [*share(batch, 0, 2), *share(batch, 1, 2)] == batch
     with pytest.raises(ConfigError, match=r"learner\.num_processes = 4"):
         share(batch, 0, 4)

@@ -3,59 +3,55 @@
 import math
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plaudit.mixing import Mixer, Values
+from plaudit.errors import ConfigError
+from plaudit.mixing import Mixer
 from plaudit.schemas.reward import CompletionScore
-from plaudit_trainer.learner.credit import MIN_COMPARABLE, assign_credit, assign_credits, means
+from plaudit_trainer.learner.credit import assign_credits, comparable_totals, means
 
 WEIGHTS = {"accuracy": 1.0, "format": 0.5}
 VALUES = st.floats(-10, 10, allow_subnormal=False) | st.none()
 GROUPS = st.lists(st.tuples(VALUES, VALUES), min_size=2, max_size=8)
+TOKEN_REWARD = {"rewards": [{"name": "accuracy"}, {"name": "unit_reward_model", "weight": 0.5}]}
 
 
-def scores(*columns: tuple[float | None, float | None]) -> list[Values]:
-    return [{"accuracy": a, "format": f} for a, f in columns]
-
-
-def test_advantages_are_those_of_trl():
-    credit = assign_credit(scores((1, 0), (0, 1), (1, 1), (0, 0)), WEIGHTS, "group")
-    totals = torch.tensor([1.0, 0.5, 1.5, 0.0])
-    expected = (totals - totals.mean()) / (totals.std() + 1e-4)
-    assert credit.advantages == pytest.approx(expected.tolist(), abs=1e-6)
-
-
-def test_unscaled_advantages_are_distances_from_the_mean():
-    credit = assign_credit(scores((1, 0), (0, 0)), WEIGHTS, "none")
-    assert credit.advantages == [0.5, -0.5]
+def totals(*columns: tuple[float | None, float | None]) -> list[float | None]:
+    return comparable_totals([{"accuracy": a, "format": f} for a, f in columns], WEIGHTS)
 
 
 def test_a_reward_that_is_missing_for_all_is_left_out():
-    credit = assign_credit(scores((1, None), (0, None), (1, None)), WEIGHTS, "none")
-    assert credit.totals == [1.0, 0.0, 1.0]
+    assert totals((1, None), (0, None), (1, None)) == [1.0, 0.0, 1.0]
 
 
-def test_a_completion_that_lacks_a_reward_of_the_others_is_masked():
-    credit = assign_credit(scores((1, 0), (0, None), (0, 0)), WEIGHTS, "none")
-    assert credit.totals == [1.0, None, 0.0]
-    assert credit.advantages == [0.5, 0.0, -0.5]
+def test_a_completion_that_lacks_a_reward_of_the_others_has_no_total():
+    assert totals((1, 0), (0, None), (0, 0)) == [1.0, None, 0.0]
 
 
-def test_a_missing_reward_is_never_read_as_zero():
-    with_zero = assign_credit(scores((1, 1), (1, 0), (0, 0)), WEIGHTS, "none")
-    with_null = assign_credit(scores((1, 1), (1, None), (0, 0)), WEIGHTS, "none")
-    assert with_zero.advantages[0] == pytest.approx(1.5 - 2.5 / 3)
-    assert with_null.advantages == [0.75, 0.0, -0.75]
+def test_a_group_without_any_reward_has_no_totals():
+    assert totals((None, None), (None, None)) == [None, None]
 
 
-def test_one_comparable_completion_is_no_group():
-    assert assign_credit(scores((1, 1), (None, 1), (0, None)), WEIGHTS, "group") is None
+@given(GROUPS)
+def test_a_total_is_the_weighted_sum_of_what_all_others_have_too(group):
+    known = [index for index in range(2) if any(pair[index] is not None for pair in group)]
+    for total, pair in zip(totals(*group), group, strict=True):
+        values = [pair[index] for index in known]
+        if not known or None in values:
+            assert total is None
+        else:
+            weights = [WEIGHTS[name] for name in ("accuracy", "format")]
+            assert total == pytest.approx(sum(weights[i] * pair[i] for i in known))
 
 
-def test_a_group_without_any_reward_is_no_group():
-    assert assign_credit(scores((None, None), (None, None)), WEIGHTS, "group") is None
+@pytest.mark.parametrize(("method", "is_trained"), [("grpo", False), ("ppo", True)])
+def test_one_comparable_completion_is_no_group_where_completions_are_compared(
+    make_recipe, make_group, method, is_trained
+):
+    recipe = make_recipe(method={"name": method})
+    [credit] = credits_of(recipe, make_group, [1.0, None, None, None])
+    assert (credit is not None) == is_trained
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, 1e300])
@@ -79,7 +75,7 @@ def credits_of(recipe, make_group, *columns, **others):
 
 
 def scored(**rewards: float | None) -> CompletionScore:
-    return CompletionScore.model_construct(total=123.0, rewards=rewards, errors={})
+    return CompletionScore.model_construct(total=123.0, rewards=rewards)
 
 
 def test_what_scaling_changes_is_trained_on_and_what_it_was_is_shown(make_recipe, make_group):
@@ -93,9 +89,11 @@ def test_what_scaling_changes_is_trained_on_and_what_it_was_is_shown(make_recipe
 
 def test_a_scale_over_the_batch_is_one_for_all_groups_of_the_step(make_recipe, make_group):
     rewards = [{"name": "accuracy", "scale": "batch"}]
-    recipe = make_recipe(rewards=rewards, method={"scale_rewards": "none"})
+    recipe = make_recipe(rewards=rewards)
     small, large = credits_of(recipe, make_group, [0.0, 1.0, 0.0, 1.0], [0.0, 9.0, 0.0, 9.0])
-    assert large.advantages[1] == pytest.approx(9 * small.advantages[1])
+    assert large.totals[1] - large.totals[0] == pytest.approx(
+        9 * (small.totals[1] - small.totals[0])
+    )
 
 
 def test_a_null_behind_a_gate_masks_the_completion(make_recipe, make_group):
@@ -107,40 +105,74 @@ def test_a_null_behind_a_gate_masks_the_completion(make_recipe, make_group):
     assert credit.totals == [1.0, 0.0, None, 1.0]
 
 
-def test_equal_totals_have_zero_variance():
-    assert assign_credit(scores((1, 0), (0.5, 1)), WEIGHTS, "group").has_zero_variance
-    assert not assign_credit(scores((1, 0), (0, 1)), WEIGHTS, "group").has_zero_variance
+def test_equal_totals_have_zero_variance(make_recipe, make_group):
+    flat, other = credits_of(make_recipe(), make_group, [1.0] * 4, [0.0, 1.0, 0.0, 1.0])
+    assert flat.has_zero_variance
+    assert not other.has_zero_variance
 
 
-@given(GROUPS)
-def test_advantages_sum_to_zero_and_masked_ones_are_zero(group):
-    credit = assign_credit(scores(*group), WEIGHTS, "group")
-    if credit is None:
-        return
-    assert sum(credit.advantages) == pytest.approx(0.0, abs=1e-6)
-    assert all(a == 0.0 for a, t in zip(credit.advantages, credit.totals, strict=True) if t is None)
-    assert sum(total is not None for total in credit.totals) >= MIN_COMPARABLE
+def test_a_reward_per_token_counts_there_and_not_in_the_total(make_recipe, make_group):
+    recipe = make_recipe(method={"name": "ppo"}, **TOKEN_REWARD)
+    [credit] = token_credits(recipe, make_group, accuracy=1.0, tokens=2.0)
+    assert credit.totals == [1.0] * 4
+    assert [set(tokens) for tokens in credit.token_rewards] == [{1.0}] * 4
+    lengths = [len(c.token_ids) for c in make_group(0).rollout.completions]
+    assert [len(tokens) for tokens in credit.token_rewards] == lengths
+    assert credit.rewards == [1.0 + 0.5 * 7.0] * 4, "what it is worth as a whole is shown"
 
 
-@given(GROUPS, st.floats(-5, 5))
-def test_a_constant_added_to_a_reward_changes_no_advantage(group, shift):
-    moved = [(a if a is None else a + shift, f) for a, f in group]
-    before = assign_credit(scores(*group), WEIGHTS, "none")
-    after = assign_credit(scores(*moved), WEIGHTS, "none")
-    assert (before is None) == (after is None)
-    if before is not None:
-        assert after.advantages == pytest.approx(before.advantages, abs=1e-6)
+def test_methods_that_compare_completions_take_its_value_for_the_whole(make_recipe, make_group):
+    [credit] = token_credits(make_recipe(**TOKEN_REWARD), make_group, accuracy=1.0, tokens=2.0)
+    assert credit.totals == [1.0 + 0.5 * 7.0] * 4
+    assert credit.token_rewards == []
 
 
-@given(GROUPS)
-def test_what_a_masked_completion_got_does_not_matter(group):
-    credit = assign_credit(scores(*group), WEIGHTS, "group")
-    if credit is None or all(total is not None for total in credit.totals):
-        return
-    kept = [pair for pair, total in zip(group, credit.totals, strict=True) if total is not None]
-    alone = assign_credit(scores(*kept), WEIGHTS, "group")
-    unmasked = [a for a, t in zip(credit.advantages, credit.totals, strict=True) if t is not None]
-    assert alone.advantages == pytest.approx(unmasked)
+def test_a_shut_gate_takes_the_reward_from_every_token(make_recipe, make_group):
+    gate = {"reward": "accuracy", "at_least": 1.0}
+    rewards = [{"name": "accuracy"}, {"name": "unit_reward_model", "gate": gate}]
+    recipe = make_recipe(method={"name": "ppo"}, rewards=rewards)
+    [credit] = token_credits(recipe, make_group, accuracy=0.0, tokens=2.0)
+    assert all(set(tokens) == {0.0} for tokens in credit.token_rewards)
+
+
+def test_a_completion_without_sane_rewards_per_token_is_masked(make_recipe, make_group):
+    recipe = make_recipe(method={"name": "ppo"}, **TOKEN_REWARD)
+    for bad in ([], [math.nan], None):
+        [credit] = token_credits(recipe, make_group, accuracy=1.0, tokens=2.0, first=bad)
+        assert credit.totals == [None, 1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("rule", [{"scale": "group"}, {"clip": [-1.0, 1.0]}])
+def test_rewards_per_token_are_neither_scaled_nor_clipped(make_recipe, make_group, rule):
+    rewards = [{"name": "accuracy"}, {"name": "unit_reward_model", **rule}]
+    recipe = make_recipe(method={"name": "unit_ppo"}, rewards=rewards)
+    with pytest.raises(ConfigError, match="'unit_reward_model' gives rewards per token"):
+        token_credits(recipe, make_group, accuracy=1.0, tokens=2.0)
+
+
+def test_unit_ppo_needs_a_reward_per_token(make_recipe, make_group):
+    recipe = make_recipe(method={"name": "unit_ppo"})
+    with pytest.raises(ConfigError, match=r"none of the rewards .* per token"):
+        credits_of(recipe, make_group, [1.0, 0.0, 0.0, 1.0])
+    [missing] = credits_of(recipe, make_group, [None, 0.0, 0.0, 1.0])
+    assert missing is not None, "one that is away may have had some"
+
+
+def token_credits(recipe, make_group, *, accuracy, tokens, **first):
+    """Every token gets `tokens` of `unit_reward_model`; the first completion's are `first`."""
+    group = make_group(0)
+    scores = []
+    for index, completion in enumerate(group.rollout.completions):
+        given = first.get("first") if first and index == 0 else [tokens] * len(completion.token_ids)
+        scores.append(
+            CompletionScore.model_construct(
+                total=None,
+                rewards={"accuracy": accuracy, "unit_reward_model": 7.0},
+                token_rewards={} if given is None else {"unit_reward_model": given},
+            )
+        )
+    group = group.model_copy(update={"scores": scores})
+    return assign_credits([group], Mixer.of(recipe.mixed(), recipe.mixing), recipe.method)
 
 
 def test_the_judge_is_weighed_beside_the_rewards(make_recipe):

@@ -45,8 +45,8 @@ def test_nothing_to_cut_before_the_first_step(tmp_path):
 
 def test_figures_of_a_batch(make_group):
     totals = [1.0, 0.0, None, 1.0]
-    taken = Taken(make_group(0), Credit(totals, [0.5, -1.0, 0.0, 0.5], totals), staleness=2)
-    flat = Taken(make_group(1), Credit([1.0] * 4, [0.0] * 4, [1.0] * 4), staleness=0)
+    taken = Taken(make_group(0), Credit(totals, totals), staleness=2)
+    flat = Taken(make_group(1), Credit([1.0] * 4, [1.0] * 4), staleness=0)
     figures = batch_figures(Batch([taken, flat], dropped={"stale": 1}))
     assert figures["num_groups"] == 2
     assert figures["num_masked"] == 1

@@ -118,14 +118,15 @@ def make_rows(seed: int, count: int, *, is_masked: bool = False) -> list[Row]:
     """Lengths of a long tail; some completions are masked (truncated ones)."""
     draw = random.Random(seed)
     rows = []
-    for _ in range(count):
+    for index in range(count):
         length = min(40, 1 + int(draw.lognormvariate(1.5, 1.0)))
         rows.append(
             Row(
                 prompt_ids=[draw.randrange(3, 64) for _ in range(draw.randint(1, 12))],
                 completion_ids=[draw.randrange(3, 64) for _ in range(length)],
                 logprobs=[draw.uniform(-6.0, -3.0) for _ in range(length)],
-                advantage=draw.gauss(0, 1),
+                reward=draw.gauss(0, 1),
+                group=index // 4,
                 is_masked=is_masked or draw.random() < 0.1,
             )
         )
@@ -145,7 +146,7 @@ def step(make_recipe, model_dir, tokenizer, tmp_path):
             args,
             copy.deepcopy(tokenizer),
             lambda _: make_rows(0, NUM_ROWS, is_masked=is_masked),
-            recipe.method.importance_sampling,
+            recipe.method,
             groups_per_step=NUM_ROWS // 4,
             max_tokens_per_pass=max_tokens,
         )

@@ -203,16 +203,56 @@ def test_a_model_that_is_not_there_is_named(train_here, ledger, make_recipe, mak
         train_here(run_dir)
 
 
-def test_weights_that_are_spoilt_are_not_published(
+def test_steps_whose_gradient_is_no_number_end_the_run_after_a_bound(
     train_here, ledger, make_recipe, make_group, make_run_dir
 ):
-    run_dir = make_run_dir(make_recipe(method={"learning_rate": 1e30, "max_grad_norm": 1e30}))
+    method = {"learning_rate": 1e30, "max_grad_norm": 1e30, "max_skipped_steps": 1}
+    run_dir = make_run_dir(make_recipe(method=method))
     ledger.fill([make_group(number) for number in range(8)])
-    with pytest.raises(PlauditError, match="the weights are spoilt"):
+    with pytest.raises(
+        PlauditError, match=r"in 2 steps in a row \(method\.max_skipped_steps = 1\)"
+    ):
         train_here(run_dir)
     published = sorted(path.name for path in (run_dir / "policies").glob("v*") if path.is_dir())
     assert len(published) == ledger.counts().trained // 2 + 1
-    assert "spoilt" in ledger.progress()["failure"]
+    assert "method.max_skipped_steps" in ledger.progress()["failure"]
+
+
+def test_one_such_step_changes_nothing_and_is_counted(
+    train_here, ledger, make_recipe, make_group, make_run_dir
+):
+    run_dir = make_run_dir(make_recipe(method={"proximal": "engine"}))
+    groups = [make_group(number) for number in range(8)]
+    groups[2] = with_impossible_logprobs(groups[2])
+    ledger.fill(groups)
+    train_here(run_dir)
+    lines = metrics(run_dir)
+    assert [line["skipped_steps"] for line in lines] == [0, 1, 0, 0]
+    assert [line["loss"] is None for line in lines] == [False, True, False, False]
+    policies = [load_file(run_dir / f"policies/v{n:06d}/model.safetensors") for n in (1, 2, 3)]
+    assert_same(policies[1], policies[0])
+    assert any(not torch.equal(policies[2][name], tensor) for name, tensor in policies[1].items())
+    assert ledger.counts().trained == 8
+
+
+def with_impossible_logprobs(group):
+    """From which the ratio to the learner's is infinite."""
+    completions = [
+        one.model_copy(update={"logprobs": [-1e30] * len(one.logprobs)})
+        for one in group.rollout.completions
+    ]
+    rollout = group.rollout.model_copy(update={"completions": completions})
+    return group.model_copy(update={"rollout": rollout})
+
+
+def test_a_policy_that_leaves_the_reference_ends_the_run(
+    train_here, ledger, make_recipe, make_group, make_run_dir
+):
+    method = {"learning_rate": 1.0, "beta": 0.01, "max_kl": 0.1}
+    run_dir = make_run_dir(make_recipe(method=method))
+    ledger.fill([make_group(number) for number in range(8)])
+    with pytest.raises(PlauditError, match=r"nats per token from the reference model"):
+        train_here(run_dir)
 
 
 def test_two_iterations_make_two_optimizer_steps_of_a_batch(
@@ -226,9 +266,7 @@ def test_two_iterations_make_two_optimizer_steps_of_a_batch(
     assert state["global_step"] == 8
 
 
-def test_smaller_passes_learn_the_same(
-    train_here, ledger, make_recipe, make_group, make_run_dir
-):
+def test_smaller_passes_learn_the_same(train_here, ledger, make_recipe, make_group, make_run_dir):
     run_dirs = []
     for name, size in (("whole", None), ("parts", 16)):
         recipe = make_recipe(learner={"max_tokens_per_pass": size}, method={"learning_rate": 1e-3})

@@ -132,8 +132,8 @@ def test_truncated_completions_are_masked_only_when_asked(claimed, make_recipe, 
     cut = [completions[0].model_copy(update={"finish_reason": "length"}), *completions[1:]]
     claimed.fill([make_group(0, completions=cut), make_group(1)])
     taken = GroupSource(claimed, make_recipe(), STEPS).take(0).groups[0]
-    assert [row.is_masked for row in taken.rows(mask_truncated=True)] == [True, *[False] * 3]
-    assert not any(row.is_masked for row in taken.rows(mask_truncated=False))
+    assert [row.is_masked for row in taken.rows(0, mask_truncated=True)] == [True, *[False] * 3]
+    assert not any(row.is_masked for row in taken.rows(0, mask_truncated=False))
 
 
 def test_the_wait_is_shown_while_it_lasts(claimed, make_recipe, make_group):

@@ -3,9 +3,12 @@
 Tensor shapes: B completions, P tokens in the longest prompt, C tokens in the longest completion.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from plaudit.schemas.run import Unit
 
 if TYPE_CHECKING:
     import torch
@@ -13,13 +16,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Row:
-    """One completion to train on. `is_masked`: it keeps its place and gives no gradient."""
+    """One completion to train on. `is_masked`: it keeps its place and gives no gradient.
+
+    Rows with the same `group` are of one prompt.
+    """
 
     prompt_ids: list[int]
     completion_ids: list[int]
     logprobs: list[float]
     """The engine's own, at the sampling temperature; as long as `completion_ids`."""
-    advantage: float
+    reward: float | None
+    """Of the whole completion; None is missing."""
+    group: int
+    token_rewards: list[float] = field(default_factory=list)
+    """One for each token, or none at all."""
+    units: list[Unit] = field(default_factory=list)
     is_masked: bool = False
     is_on_policy: bool = False
     """The learner's weights now are the ones that produced every token."""
@@ -34,8 +45,12 @@ class Tensors:
     completion_ids_BC: "torch.Tensor"
     completion_mask_BC: "torch.Tensor"
     logprobs_BC: "torch.Tensor"
-    advantages_B: "torch.Tensor"
     on_policy_B: "torch.Tensor"
+    rewards_B: "torch.Tensor"
+    """NaN is missing; float64, as `token_rewards_BC`."""
+    token_rewards_BC: "torch.Tensor"
+    group_B: "torch.Tensor"
+    units: list[list[Unit]]
 
 
 def pad_rows(rows: Sequence[Row], pad_id: int) -> Tensors:
@@ -51,12 +66,22 @@ def pad_rows(rows: Sequence[Row], pad_id: int) -> Tensors:
         completion_ids_BC=torch.full((num_rows, longest_completion), pad_id),
         completion_mask_BC=torch.zeros(num_rows, longest_completion, dtype=torch.long),
         logprobs_BC=torch.zeros(num_rows, longest_completion),
-        advantages_B=torch.tensor([row.advantage for row in rows]),
         on_policy_B=torch.tensor([row.is_on_policy for row in rows]),
+        rewards_B=_tensor_of_rewards(rows),
+        token_rewards_BC=torch.zeros(num_rows, longest_completion, dtype=torch.float64),
+        group_B=torch.tensor([row.group for row in rows]),
+        units=[row.units for row in rows],
     )
     for index, row in enumerate(rows):
         _fill(tensors, index, row, longest_prompt)
     return tensors
+
+
+def _tensor_of_rewards(rows: Sequence[Row]) -> "torch.Tensor":
+    import torch
+
+    rewards = [math.nan if row.reward is None else row.reward for row in rows]
+    return torch.tensor(rewards, dtype=torch.float64)
 
 
 def _fill(tensors: Tensors, index: int, row: Row, longest_prompt: int) -> None:
@@ -69,3 +94,6 @@ def _fill(tensors: Tensors, index: int, row: Row, longest_prompt: int) -> None:
     tensors.completion_ids_BC[index, :end] = torch.tensor(row.completion_ids, dtype=torch.long)
     tensors.completion_mask_BC[index, :end] = 0 if row.is_masked else 1
     tensors.logprobs_BC[index, :end] = torch.tensor(row.logprobs)
+    if row.token_rewards:
+        token_rewards = torch.tensor(row.token_rewards, dtype=torch.float64)
+        tensors.token_rewards_BC[index, :end] = token_rewards

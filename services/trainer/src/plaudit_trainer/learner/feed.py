@@ -46,8 +46,8 @@ class BatchFeed:
             return error
         return [
             row
-            for taken in self.batch.groups
-            for row in taken.rows(mask_truncated=self._mask_truncated)
+            for number, taken in enumerate(self.batch.groups)
+            for row in taken.rows(number, mask_truncated=self._mask_truncated)
         ]
 
     def _broadcast(self, rows: list[Row] | Exception) -> list[Row] | Exception:

@@ -4,7 +4,6 @@ A crash between any two is repaired on resume: the ledger is rolled back to the 
 metrics beyond it are cut off, and the next version number is a new one.
 """
 
-import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import PreTrainedTokenizerBase, TrainerCallback
 
-from plaudit.errors import PlauditError
 from plaudit.schemas.recipe import Recipe
 from plaudit.telemetry import get_logger
 from plaudit_trainer.group_trace import record_trained
 from plaudit_trainer.learner.checkpoint import CheckpointRecord, CheckpointStore
 from plaudit_trainer.learner.feed import BatchFeed
 from plaudit_trainer.learner.final import save_final
+from plaudit_trainer.learner.method_figures import check_kl, method_line
 from plaudit_trainer.learner.metrics import append_metrics, batch_figures
 from plaudit_trainer.learner.publisher import Publisher
 from plaudit_trainer.ledger import LearnerLedger
@@ -65,10 +64,11 @@ class Hooks:
         self._tell(learner="finished")
 
     def optimizer_step_done(self, figures: dict[str, Any]) -> None:
-        _check_finite(figures, self.trainer.state.global_step)
         if self.trainer.state.global_step % self.trainer.num_iterations:
             return
         step = self.trainer.num_steps_done
+        method = method_line(self.trainer.method.figures, figures)
+        check_kl(method["kl"], self.recipe.method.max_kl)
         batch = self.feed.batch
         if self.ledger is not None:
             self.ledger.commit_step(step, [taken.group.group_id for taken in batch.groups], {})
@@ -76,7 +76,7 @@ class Hooks:
                 record_trained(self.run_id, taken.group, step, taken.staleness)
         self.feed.step_done()
         self.publish(step)
-        self._record(step, figures)
+        self._record(step, figures, method)
         is_last = step == self.recipe.budget.steps
         if is_last or step % self.recipe.budget.checkpoint_every_steps == 0:
             self.checkpoint(step)
@@ -99,7 +99,7 @@ class Hooks:
             if self.ledger is not None:
                 self.ledger.checkpointed(step)
 
-    def _record(self, step: int, figures: dict[str, Any]) -> None:
+    def _record(self, step: int, figures: dict[str, Any], method: dict[str, Any]) -> None:
         engine = self._engine_figures()
         if self.ledger is None:
             return
@@ -116,7 +116,9 @@ class Hooks:
             "time": now_s,
             "step_s": seconds,
             **{name: figures.pop(name) for name in ("loss", "grad_norm", "learning_rate")},
+            "skipped_steps": self.trainer.bad_steps.drain(),
             **batch_figures(batch),
+            **method,
             **({"reward_weights": learned.weights()} if (learned := self.feed.learned) else {}),
             "engine": engine,
             "time_s": clock.drain(),
@@ -161,14 +163,3 @@ class BeginCallback(TrainerCallback):
 
     def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
         self._hooks.training_begins()
-
-
-def _check_finite(figures: dict[str, Any], global_step: int) -> None:
-    for name in ("loss", "grad_norm"):
-        if not math.isfinite(figures[name]):
-            raise PlauditError(
-                f"learner: {name} is {figures[name]} at optimizer step {global_step}; the weights "
-                "are spoilt and are not published.",
-                fix="lower method.learning_rate or method.max_grad_norm and resume from the "
-                "last checkpoint",
-            )

@@ -18,6 +18,7 @@ from plaudit.schemas.recipe import Recipe
 from plaudit.telemetry import export_spans, get_logger, setup_logging
 from plaudit_trainer.learner.announcer import Announcer
 from plaudit_trainer.learner.checkpoint import CheckpointRecord, CheckpointStore
+from plaudit_trainer.learner.memory import explaining_out_of_memory
 from plaudit_trainer.learner.metrics import cut_metrics
 from plaudit_trainer.learner.orphan import exit_when_orphaned
 from plaudit_trainer.learner.signals import StopSignal, stop_signal
@@ -113,7 +114,8 @@ def train(run_dir: RunDir, leader: Leader | None, stop: StopSignal) -> None:
         if recipe.budget.steps == 0:
             hooks.publish(0)
         else:
-            hooks.trainer.train(resume_from_checkpoint=resume_from)
+            with explaining_out_of_memory():
+                hooks.trainer.train(resume_from_checkpoint=resume_from)
     except StopRequested:
         hooks.checkpoint(hooks.trainer.num_steps_done)
         log.info("stopped", step=hooks.trainer.num_steps_done)
@@ -182,6 +184,7 @@ def build(
     import transformers
 
     from plaudit_trainer.learner.arguments import grpo_config
+    from plaudit_trainer.learner.critic.model import load_critic
     from plaudit_trainer.learner.feed import BatchFeed
     from plaudit_trainer.learner.hooks import BeginCallback, Hooks
     from plaudit_trainer.learner.loading import load_model, load_tokenizer
@@ -200,10 +203,13 @@ def build(
         args,
         tokenizer,
         feed.next_rows,
-        recipe.method.importance_sampling,
+        recipe.method,
         groups_per_step=recipe.pipeline.groups_per_step,
         max_tokens_per_pass=recipe.learner.max_tokens_per_pass,
+        value_model=load_critic(recipe),
     )
+    if newest is not None:
+        trainer.load_method(checkpoints.path(newest.step))
     store, announcer = (leader.store, leader.announcer) if leader else (None, None)
     hooks = Hooks(
         run_id=run_dir.run_id,

@@ -38,7 +38,6 @@ def batch_figures(batch: Batch) -> dict[str, Any]:
     totals = [t for taken in batch.groups for t in taken.credit.rewards if t is not None]
     completions = [c for taken in batch.groups for c in taken.group.rollout.completions]
     lengths = [len(completion.token_ids) for completion in completions]
-    advantages = [a for taken in batch.groups for a in taken.credit.advantages]
     num_truncated = sum(completion.finish_reason != "stop" for completion in completions)
     return {
         "num_groups": len(batch.groups),
@@ -50,7 +49,6 @@ def batch_figures(batch: Batch) -> dict[str, Any]:
         "reward": _mean(totals),
         "reward_std": _std(totals),
         "rewards": _rewards(batch.groups),
-        "advantage": {"std": _std(advantages), "max_abs": max(map(abs, advantages), default=0.0)},
         "completion_tokens": {
             "mean": _mean(lengths),
             "max": max(lengths, default=0),

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
-from plaudit.errors import Stalled
+from plaudit.errors import ConfigError, Stalled
 from plaudit.mixing import Mixer
 from plaudit.schemas.recipe import MethodRecipe, Recipe
 from plaudit.schemas.run import ReadyGroup
@@ -31,19 +31,24 @@ class Taken:
     staleness: int
     is_on_policy: bool = False
 
-    def rows(self, *, mask_truncated: bool) -> list[Row]:
-        completions = self.group.rollout.completions
-        paired = zip(completions, self.credit.totals, self.credit.advantages, strict=True)
+    def rows(self, number: int, *, mask_truncated: bool) -> list[Row]:
+        """`number`: of the group in the batch."""
+        rollout, credit, units = self.group.rollout, self.credit, self.group.units
         return [
             Row(
-                prompt_ids=self.group.rollout.prompt_token_ids,
+                prompt_ids=rollout.prompt_token_ids,
                 completion_ids=completion.token_ids,
                 logprobs=completion.logprobs,
-                advantage=advantage,
+                reward=total,
+                group=number,
+                token_rewards=credit.token_rewards[index] if credit.token_rewards else [],
+                units=units[index] if units else [],
                 is_masked=total is None or (mask_truncated and completion.finish_reason != "stop"),
                 is_on_policy=self.is_on_policy,
             )
-            for completion, total, advantage in paired
+            for index, (completion, total) in enumerate(
+                zip(rollout.completions, credit.totals, strict=True)
+            )
         ]
 
 
@@ -116,6 +121,7 @@ class GroupSource:
             elif credit.has_zero_variance and self.method.zero_variance == "replace":
                 dropped[group.group_id] = "zero_variance"
             else:
+                _check_learnable(credit, self.learned)
                 taken.append(self._taken(group, credit, num_steps_done))
         return taken, dropped
 
@@ -166,6 +172,15 @@ class GroupSource:
                 "method.zero_variance = 'keep'; 'no_reward': look at the reward service; "
                 "'stale': raise pipeline.max_staleness",
             )
+
+
+def _check_learnable(credit: Credit, learned: LearnedWeights | None) -> None:
+    if learned is not None and credit.token_rewards:
+        raise ConfigError(
+            "mixing.learnable: weights are learned from the rewards of whole completions, and a "
+            "reward of this recipe counts per token.",
+            fix="set mixing.learnable = false, or choose a group-relative method",
+        )
 
 
 def _versions(group: ReadyGroup) -> set[int]:

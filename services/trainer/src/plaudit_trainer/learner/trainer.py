@@ -3,7 +3,9 @@
 Tensor shapes: B completions of this rank, P prompt tokens, C completion tokens.
 """
 
+import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -11,16 +13,24 @@ from accelerate.utils import set_seed
 from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
 from trl.trainer.grpo_config import GRPOConfig
+from trl.trainer.utils import use_adapter
 
-from plaudit.schemas.recipe import ImportanceSampling
+from plaudit.schemas.recipe import CriticRecipe, MethodRecipe
+from plaudit_trainer.learner.bad_steps import BadSteps, check_finite
 from plaudit_trainer.learner.batch import Row, Tensors, pad_rows
 from plaudit_trainer.learner.bucketed import BucketedTrainer
+from plaudit_trainer.learner.critic.critic import Critic
+from plaudit_trainer.learner.critic.model import ValueModel
 from plaudit_trainer.learner.importance import EngineGap, importance_weights, log_ratios
+from plaudit_trainer.learner.method import Method
+from plaudit_trainer.learner.sequence_loss import SequenceLoss, sequence_loss
 
 if TYPE_CHECKING:
     from plaudit_trainer.learner.hooks import Hooks
 
 NextRows = Callable[[int], list[Row]]
+METHOD_STATE = "method.pt"
+"""In a checkpoint: the critic, the KL's coefficient, the rewards' moments."""
 
 
 class LearnerTrainer(BucketedTrainer):
@@ -35,10 +45,11 @@ class LearnerTrainer(BucketedTrainer):
         args: GRPOConfig,
         tokenizer: PreTrainedTokenizerBase,
         next_rows: NextRows,
-        importance: ImportanceSampling,
+        method: MethodRecipe,
         *,
         groups_per_step: int,
         max_tokens_per_pass: int | None = None,
+        value_model: ValueModel | None = None,
     ) -> None:
         # One row per group makes an epoch exactly one step, so that resuming skips no data.
         super().__init__(
@@ -49,15 +60,35 @@ class LearnerTrainer(BucketedTrainer):
             processing_class=tokenizer,
             train_dataset=Dataset.from_dict({"prompt": [""] * groups_per_step}),
         )
-        # Set after __init__, which would connect to a vLLM server of TRL's own.
-        self.use_vllm = importance.level != "none"
+        # Set after __init__, which would connect to a vLLM server of TRL's own, and which makes a
+        # reference model for no other reason than a beta.
+        self.use_vllm = method.importance_sampling.level != "none" and method.proximal == "learner"
         self.vllm_importance_sampling_correction = self.use_vllm
+        self.beta = method.beta
         self.hooks: Hooks | None = None
         self.engine_gap = EngineGap(self.accelerator)
+        self.bad_steps = BadSteps(method.max_skipped_steps)
+        self.method = Method(method, self._gather, self._critic(value_model, method), self.clock)
+        self._recipe = method
         self._next_rows = next_rows
-        self._importance = importance
         self._unweighted: dict[str, Any] | None = None
+        self._loss = 0.0
+        self._is_bad_step = False
         self._checkpoint_parent = args.output_dir
+
+    def _critic(self, model: ValueModel | None, method: MethodRecipe) -> Critic | None:
+        if model is None:
+            return None
+        return Critic(
+            model,
+            method.critic or CriticRecipe(),
+            self.accelerator,
+            num_iterations=method.num_iterations,
+            tokens_per_pass=self._tokens_per_pass,
+        )
+
+    def _gather(self, tensor: torch.Tensor) -> torch.Tensor:
+        return cast(torch.Tensor, self.accelerator.gather(tensor))
 
     @property
     def num_steps_done(self) -> int:
@@ -71,50 +102,126 @@ class LearnerTrainer(BucketedTrainer):
         """`inputs` are placeholders. Keys and shapes are those that `_compute_loss` reads."""
         rows = self._next_rows(self.num_steps_done)
         self._seed_step()
-        with self.clock.measure("credit"):
-            tensors = pad_rows(rows, self._tokenizer.pad_token_id)
+        tensors = pad_rows(rows, self._tokenizer.pad_token_id)
+        batch = self._on_device(tensors)
         with self.clock.measure("logprobs"), torch.no_grad():
-            return self._with_logprobs(tensors)
+            learner_BC = self._add_logprobs(batch)
+        reference_BC = batch.get("ref_per_token_logps")
+        batch["advantages"] = self.method.advantages(tensors, batch, learner_BC, reference_BC)
+        return batch
 
     def _seed_step(self) -> None:
         """Randomness depends on seed and step only: a resumed run repeats a step exactly."""
         rank, num_ranks = self.accelerator.process_index, self.accelerator.num_processes
         set_seed(self.args.seed + self.num_steps_done * num_ranks + rank)
 
-    def _with_logprobs(self, tensors: Tensors) -> dict[str, Any]:
-        output = {
+    def _on_device(self, tensors: Tensors) -> dict[str, Any]:
+        batch = {
             "prompt_ids": tensors.prompt_ids_BP,
             "prompt_mask": tensors.prompt_mask_BP,
             "completion_ids": tensors.completion_ids_BC,
             "completion_mask": tensors.completion_mask_BC,
-            "advantages": tensors.advantages_B,
             "sampling_per_token_logps": tensors.logprobs_BC,
             "is_on_policy": tensors.on_policy_B,
         }
-        output = {name: tensor.to(self.accelerator.device) for name, tensor in output.items()}
-        num_tokens = output["completion_mask"].sum()
-        output["num_items_in_batch"] = self.accelerator.gather(num_tokens).sum()
-        if self.num_iterations > 1:
-            output["old_per_token_logps"] = self._logprobs(self._policy, output)
-            self._weigh(output, output["old_per_token_logps"])
+        batch = {name: tensor.to(self.accelerator.device) for name, tensor in batch.items()}
+        batch["num_items_in_batch"] = self._gather(batch["completion_mask"].sum()).sum()
+        return batch
+
+    def _add_logprobs(self, batch: dict[str, Any]) -> torch.Tensor | None:
+        """The learner's are returned; None where the loss's own forward pass gives them."""
+        has_kl = self._recipe.kl is not None
+        learner_BC = None
+        if self.num_iterations > 1 or has_kl:
+            learner_BC = batch["old_per_token_logps"] = self._logprobs(self._policy, batch)
+            self._weigh(batch, learner_BC)
+        if self.beta or has_kl:
+            batch["ref_per_token_logps"] = self._reference_logprobs(batch)
+        return learner_BC
+
+    def _reference_logprobs(self, batch: dict[str, Any]) -> torch.Tensor:
+        """Of the policy as it was before the run; beneath an adapter it still is."""
         if self.ref_model is not None:
-            output["ref_per_token_logps"] = self._logprobs(self.ref_model, output)
-        return output
+            return self._logprobs(self.ref_model, batch)
+        with use_adapter(self.accelerator.unwrap_model(self.model), adapter_name=None):
+            return self._logprobs(self._policy, batch)
 
     def _weigh(self, batch: dict[str, Any], learner_BC: torch.Tensor) -> None:
-        """Add the off-policy correction, where the recipe wants one."""
-        if not self.use_vllm:
-            return
+        """Say what the engine's log-probabilities are to the loss: where the clipped ratio starts,
+        or what the off-policy correction, where the recipe wants one, weighs by."""
         engine_BC, mask_BC = batch["sampling_per_token_logps"], batch["completion_mask"]
-        weights = importance_weights(learner_BC, engine_BC, mask_BC, self._importance)
-        batch["importance_sampling_ratio"] = weights
+        options = self._recipe.importance_sampling
+        if self._recipe.proximal == "engine":
+            batch["old_per_token_logps"] = learner_BC.where(engine_BC.isnan(), engine_BC)
+            weights = torch.ones_like(learner_BC)
+        elif self.use_vllm:
+            weights = importance_weights(learner_BC, engine_BC, mask_BC, options)
+            batch["importance_sampling_ratio"] = weights
+        else:
+            return
         gap_BC = log_ratios(learner_BC, engine_BC, mask_BC)
-        self.engine_gap.add(gap_BC, weights, mask_BC, batch["is_on_policy"], self._importance.cap)
+        self.engine_gap.add(gap_BC, weights, mask_BC, batch["is_on_policy"], options.cap)
 
     def _compute_loss(self, model: torch.nn.Module, inputs: dict[str, Any]) -> torch.Tensor:
-        self._unweighted = None if "importance_sampling_ratio" in inputs else inputs
-        loss = super()._compute_loss(model, inputs)  # type: ignore[no-untyped-call]
-        return cast(torch.Tensor, loss)
+        self._unweighted = None if "old_per_token_logps" in inputs else inputs
+        if self._recipe.loss_type == "sequence":
+            loss = self._sequence_loss(model, inputs)
+        else:
+            loss = super()._compute_loss(model, inputs)  # type: ignore[no-untyped-call]
+        # While the critic warms up, the policy's gradient is 0: all strategies can do that.
+        return loss * 0.0 if self._is_warming_up else loss
+
+    @property
+    def _is_warming_up(self) -> bool:
+        critic = self._recipe.critic
+        return critic is not None and self.num_steps_done < critic.warmup_steps
+
+    def _sequence_loss(self, model: torch.nn.Module, inputs: dict[str, Any]) -> torch.Tensor:
+        mask_BC = inputs["completion_mask"]
+        logprobs_BC, entropies_BC, _ = self._get_per_token_logps_and_entropies(
+            model,
+            torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], dim=1),
+            torch.cat([inputs["prompt_mask"], mask_BC], dim=1),
+            mask_BC.size(1),
+            compute_entropy=True,
+        )
+        old_BC = inputs.get("old_per_token_logps", logprobs_BC.detach())
+        found = sequence_loss(
+            logprobs_BC - old_BC,
+            mask_BC,
+            inputs["advantages"][:, 0],
+            self._sequence_weights(inputs, logprobs_BC),
+            self.epsilon_low,
+            self.epsilon_high,
+        )
+        self._note_sequence_loss(found, entropies_BC, mask_BC)
+        return found.loss / self.current_gradient_accumulation_steps
+
+    def _sequence_weights(self, inputs: dict[str, Any], logprobs_BC: torch.Tensor) -> torch.Tensor:
+        weights_B1 = inputs.get("importance_sampling_ratio", logprobs_BC.new_ones(1, 1))
+        if self.off_policy_mask_threshold is not None:
+            weights_B1 = weights_B1 * self.get_off_policy_mask(
+                inputs["advantages"][:, :1],
+                logprobs_BC,
+                inputs["sampling_per_token_logps"],
+                inputs["completion_mask"],
+                self.off_policy_mask_threshold,
+            )
+        return cast(torch.Tensor, weights_B1[:, 0])
+
+    def _note_sequence_loss(
+        self, found: SequenceLoss, entropies_BC: torch.Tensor | None, mask_BC: torch.Tensor
+    ) -> None:
+        """Under the names that TRL gives these figures."""
+        figures = self._metrics["train"]
+        if entropies_BC is not None:
+            sums = torch.stack([(entropies_BC * mask_BC).sum(), mask_BC.sum().float()])
+            total, count = self.accelerator.reduce(sums.detach(), reduction="sum").tolist()
+            figures["entropy"].append(total / max(1.0, count))
+        clipped = torch.stack([found.is_low_clipped_B, found.is_high_clipped_B], dim=1)
+        low, high = self._gather(clipped.float()).mean(dim=0).tolist()
+        figures["clip_ratio/low_mean"].append(low)
+        figures["clip_ratio/high_mean"].append(high)
 
     def _get_per_token_logps_and_entropies(
         self, *args: Any, **options: Any
@@ -127,19 +234,54 @@ class LearnerTrainer(BucketedTrainer):
             self._weigh(batch, found[0].detach())
         return found
 
+    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        loss = super().training_step(*args, **kwargs)
+        self._loss = float(loss)
+        # Transformers sums losses up: one that is no number would stay in the sum.
+        return loss if math.isfinite(self._loss) else torch.zeros_like(loss)
+
+    def _clip_grad_norm(self, model: torch.nn.Module) -> Any:
+        """Without gradients the optimizer changes nothing, not even its own state. DeepSpeed has
+        taken its step by now."""
+        norm = super()._clip_grad_norm(model)  # type: ignore[no-untyped-call]
+        self._is_bad_step = self._is_bad(norm)
+        if self._is_bad_step and not self.is_deepspeed_enabled:
+            for parameter in model.parameters():
+                parameter.grad = None
+        return norm
+
+    def _is_bad(self, norm: Any) -> bool:
+        """On any rank."""
+        is_bad = not (math.isfinite(self._loss) and math.isfinite(norm or 0.0))
+        flag = torch.tensor([float(is_bad)], device=self.accelerator.device)
+        return bool(self._gather(flag).any())
+
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Transformers calls this once per optimizer step, before it saves a checkpoint."""
         figures = {name: _mean(values) for name, values in self._metrics["train"].items()}
         self._metrics["train"].clear()
-        if "loss" in logs and self.hooks is not None:
-            self.hooks.optimizer_step_done({**logs, **figures})
+        if "loss" not in logs or self.hooks is None:
+            return
+        loss = math.nan if self._is_bad_step else logs["loss"]
+        if self.is_deepspeed_enabled:
+            check_finite(loss, logs["grad_norm"])
+        self.bad_steps.note(is_bad=self._is_bad_step, loss=loss, grad_norm=logs["grad_norm"])
+        self.hooks.optimizer_step_done({**logs, **figures, "loss": loss})
 
     def save_into(self, directory: str) -> str:
         """Write `directory`/checkpoint-N, all ranks together; the path of what was written."""
         self._checkpoint_parent = directory
         # TRL's own override adds a model card, for which it may ask the hub.
         Trainer._save_checkpoint(self, self.model_wrapped, None)
-        return f"{directory}/checkpoint-{self.state.global_step}"
+        written = f"{directory}/checkpoint-{self.state.global_step}"
+        if self.accelerator.is_main_process:
+            torch.save(self.method.state(), Path(written) / METHOD_STATE)
+        return written
+
+    def load_method(self, checkpoint: Path) -> None:
+        """What `save_into` wrote besides the policy."""
+        state = torch.load(checkpoint / METHOD_STATE, map_location="cpu", weights_only=True)
+        self.method.load(state)
 
     def _get_output_dir(self, trial: Any) -> str:
         return str(self._checkpoint_parent)

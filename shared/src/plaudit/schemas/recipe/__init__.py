@@ -15,6 +15,8 @@ from plaudit.schemas.recipe.data import (
 from plaudit.schemas.recipe.hub import HubRecipe
 from plaudit.schemas.recipe.learner import LearnerRecipe
 from plaudit.schemas.recipe.method import (
+    GROUP_RELATIVE,
+    WITH_CRITIC,
     CriticRecipe,
     DiscriminatorRecipe,
     DrcaRecipe,
@@ -47,6 +49,7 @@ from plaudit.schemas.recipe.run import BudgetRecipe, RunRecipe
 from plaudit.schemas.recipe.tracking import TrackingRecipe, TrackioRecipe, WandbRecipe
 
 __all__ = [
+    "GROUP_RELATIVE",
     "JUDGE_KEY",
     "OFFLINE_RECIPES",
     "BudgetRecipe",
@@ -92,5 +95,6 @@ __all__ = [
     "TrackioRecipe",
     "UnitRewardModelMethod",
     "UnitRewardModelRecipe",
+    "WITH_CRITIC",
     "WandbRecipe",
 ]

@@ -1,15 +1,19 @@
 """The online methods and what each can be told."""
 
-from typing import Literal, Self
+import re
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from plaudit.reward_pools import DEFAULT_MODEL
 from plaudit.schemas.common import MAX_TEMPERATURE, Contract
 from plaudit.schemas.discriminator import MAX_STEPS, DiscriminatorName
 
 OnlineMethod = Literal["grpo", "rloo", "reinforce_pp", "ppo", "drca", "unit_ppo", "grail", "sr_r1"]
-LossType = Literal["grpo", "bnpo", "dr_grpo", "dapo", "cispo", "sapo", "luspo", "vespo"]
+LossType = Literal[
+    "grpo", "bnpo", "dr_grpo", "dapo", "cispo", "sapo", "luspo", "vespo", "sequence"
+]  # fmt: skip
+"""Those of TRL, and `sequence`: a completion is one action (RLOO, arXiv 2402.14740)."""
 GROUP_RELATIVE = frozenset({"grpo", "rloo", "grail", "sr_r1"})
 """They compare the completions of one prompt."""
 WITH_CRITIC = frozenset({"ppo", "drca", "unit_ppo"})
@@ -74,6 +78,15 @@ class DrcaRecipe(Contract):
     max_units: int = Field(default=10, ge=1, le=64)
     """Of a completion; the last one extends to its end."""
 
+    @field_validator("pattern")
+    @classmethod
+    def is_a_pattern(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"{value!r} is no regular expression: {error}") from None
+        return value
+
 
 class DiscriminatorRecipe(Contract):
     """The discriminator of the reward service learns from each group after it was scored."""
@@ -86,7 +99,11 @@ class DiscriminatorRecipe(Contract):
 
 
 class MethodRecipe(Contract):
-    """An online method. Tables of another method's are refused."""
+    """An online method. Tables of another method's are refused.
+
+    `loss_type` is "sequence" for RLOO unless said otherwise, and so is then the level of
+    `importance_sampling`.
+    """
 
     name: OnlineMethod = "grpo"
     loss_type: LossType = "dapo"
@@ -115,6 +132,8 @@ class MethodRecipe(Contract):
     critic: CriticRecipe | None = None
     drca: DrcaRecipe | None = None
     discriminator: DiscriminatorRecipe | None = None
+    max_kl: float = Field(default=10.0, gt=0.0)
+    """Nats per token (k3) from the reference model, where there is one; beyond it the run ends."""
     max_skipped_steps: int = Field(default=5, ge=0)
     """Steps whose loss or gradient is no number change nothing; more in a row end the run."""
     zero_variance: Literal["keep", "replace"] = "keep"
@@ -124,6 +143,16 @@ class MethodRecipe(Contract):
     weight_decay: float = Field(default=0.0, ge=0.0)
     temperature: float = Field(default=1.0, gt=0.0, le=MAX_TEMPERATURE)
     max_completion_tokens: int = Field(default=256, ge=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def default_loss(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        loss = values.get("loss_type", "sequence" if values.get("name") == "rloo" else None)
+        if loss != "sequence":
+            return values
+        return {"importance_sampling": {"level": "sequence"}, **values, "loss_type": loss}
 
     @model_validator(mode="after")
     def has_its_tables_only(self) -> Self:
