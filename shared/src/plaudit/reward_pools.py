@@ -5,7 +5,8 @@ A test of the reward service keeps this equal to its registry.
 
 CODE_REWARDS = frozenset({"binary_code", "code", "codeforces", "ioi_code", "unit_tests"})
 """They run programs in the sandbox."""
-MODEL_REWARDS = frozenset({"discriminator", "reward_model", "unit_reward_model"})
+DISCRIMINATOR_REWARD = "discriminator"
+MODEL_REWARDS = frozenset({DISCRIMINATOR_REWARD, "reward_model", "unit_reward_model"})
 """They run models, or ask vLLM."""
 GROUP_REWARDS = frozenset(
     {"completion_intrinsic", "efficient", "group_intrinsic", "length", "voting"}

@@ -15,8 +15,14 @@ from fastapi import FastAPI, Request, Response
 from plaudit.client import ClientOptions, JudgeClient, RewardClient, RolloutClient
 from plaudit.config import dump_recipe
 from plaudit.config.settings import ServiceSettings
-from plaudit.errors import Unavailable
+from plaudit.errors import PlauditError, Unavailable
 from plaudit.schemas.common import Message
+from plaudit.schemas.discriminator import (
+    DiscriminatorFreeze,
+    DiscriminatorFrozen,
+    DiscriminatorUpdate,
+    DiscriminatorUpdated,
+)
 from plaudit.schemas.judge import TournamentRequest, TournamentResponse, Usage
 from plaudit.schemas.policy import (
     PolicyAnnouncement,
@@ -54,9 +60,9 @@ RUN_ID = "r"
 PATIENCE_S = 15.0
 
 
-async def until_true(condition: Callable[[], Any]) -> None:
-    """Waits for something that must come, at most PATIENCE_S."""
-    async with asyncio.timeout(PATIENCE_S):
+async def until_true(condition: Callable[[], Any], patience_s: float = PATIENCE_S) -> None:
+    """Waits for something that must come."""
+    async with asyncio.timeout(patience_s):
         while True:
             found = condition()
             if await found if asyncio.iscoroutine(found) else found:
@@ -198,9 +204,33 @@ class Rewards:
     """What each tournament yields; then nobody wins."""
     url: str = ""
     keys: list[str] = field(default_factory=list)
+    refusal: PlauditError | None = None
+    """Of whoever wants something of the discriminator."""
+    lessons: list[DiscriminatorUpdate] = field(default_factory=list)
+    freezes: list[DiscriminatorFreeze] = field(default_factory=list)
 
     def app(self) -> FastAPI:
         app = create_app("reward", ServiceSettings(drain_timeout_s=0.1))
+
+        @app.post("/v1/discriminator/update")
+        async def update(request: Request, body: DiscriminatorUpdate) -> DiscriminatorUpdated:
+            self.keys.append(request.headers["idempotency-key"])
+            if self.refusal is not None:
+                raise self.refusal
+            self.lessons.append(body)
+            return DiscriminatorUpdated(
+                discriminator=body.discriminator, version=len(self.lessons), loss=0.5,
+                accuracy=0.75, separation=0.25, num_positives=1, num_negatives=2, num_left_out=0,
+            )  # fmt: skip
+
+        @app.post("/v1/discriminator/freeze")
+        async def freeze(body: DiscriminatorFreeze) -> DiscriminatorFrozen:
+            if self.refusal is not None:
+                raise self.refusal
+            self.freezes.append(body)
+            return DiscriminatorFrozen(
+                discriminator=body.discriminator, frozen=body.frozen, owners=[body.owner]
+            )
 
         @app.post("/v1/score")
         async def score(request: Request, body: ScoreRequest) -> Response:

@@ -24,7 +24,7 @@ from plaudit.service import create_app
 from plaudit.testing import running
 from plaudit.testing.net import free_port
 from plaudit_trainer.conductor.main import client_options
-from plaudit_trainer.conductor.scoring import Scorer, _reward_group, join
+from plaudit_trainer.conductor.scoring import Scorer, join, reward_group
 from plaudit_trainer.settings import TrainerSettings
 
 
@@ -90,7 +90,7 @@ async def test_services_that_are_down_leave_their_rewards_null_within_the_deadli
 
 @pytest.mark.parametrize(("name", "ids"), [("accuracy", None), ("repetition_dense", [1])])
 def test_token_ids_are_sent_to_the_rewards_that_look_at_them(group, name, ids):
-    sent = _reward_group(group, {name, "format"})
+    sent = reward_group(group, {name, "format"})
     assert [answer.token_ids for answer in sent.completions] == [ids] * 2
     assert [answer.num_tokens for answer in sent.completions] == [1] * 2
 

@@ -7,20 +7,23 @@ from typing import Any
 from plaudit.errors import ConfigError
 from plaudit.schemas.recipe import ModelRecipe, Recipe
 from plaudit_trainer.data import Row, load_rows
-from plaudit_trainer.learner.arguments import check_loss, split_batch
+from plaudit_trainer.learner.arguments import split_batch
+from plaudit_trainer.learner.loss_check import check_loss
+from plaudit_trainer.method_check import check_method
 from plaudit_trainer.model_path import check_model_path
 
 
 def check_recipe(recipe: Recipe) -> dict[str, Any]:
     """Raises ConfigError naming the setting, the value and the fix; else what was found."""
     check_loss(recipe)
+    check_method(recipe)
     split_batch(recipe, recipe.learner.num_processes)
     rows = load_rows(recipe)
     eval_rows = load_rows(recipe, "eval")
     found: dict[str, Any] = {"num_train_rows": len(rows), "num_eval_rows": len(eval_rows)}
     rows = [*rows, *eval_rows]
     _check_kinds(recipe, rows)
-    _check_context(recipe.model)
+    check_context(recipe.model)
     found["longest_prompt_tokens"] = _check_lengths(recipe, rows)
     return found
 
@@ -47,8 +50,8 @@ def _check_kinds(recipe: Recipe, rows: list[Row]) -> None:
             )
 
 
-def _check_context(model: ModelRecipe) -> None:
-    """vLLM refuses a context beyond the model's own, but only once it has loaded for a while."""
+def check_context(model: ModelRecipe) -> None:
+    """Raises ConfigError. vLLM refuses a context beyond the model's own, but only once it has loaded for a while."""
     from transformers import AutoConfig
 
     check_model_path(model.path)

@@ -1,11 +1,9 @@
 """What DRCA and GRAIL need of a recipe's rewards."""
 
 from plaudit.errors import ConfigError
-from plaudit.reward_pools import DEFAULT_MODEL, GROUP_REWARDS
+from plaudit.reward_pools import DEFAULT_MODEL, DISCRIMINATOR_REWARD, GROUP_REWARDS
 from plaudit.schemas.recipe import DiscriminatorRecipe, Recipe
 from plaudit.schemas.reward import TOKEN_REWARDS
-
-DISCRIMINATOR = "discriminator"
 
 
 def check_method(recipe: Recipe) -> None:
@@ -45,7 +43,7 @@ def _why_not_alone(name: str) -> list[str]:
 
 
 def _check_grail(recipe: Recipe) -> None:
-    used = [one for one in recipe.rewards if one.name == DISCRIMINATOR]
+    used = [one for one in recipe.rewards if one.name == DISCRIMINATOR_REWARD]
     if not used:
         raise ConfigError(
             "method.name = 'grail': rewards has no 'discriminator', which learns and rewards.",

@@ -53,13 +53,15 @@ class DiscriminatorUpdate(Contract):
 
 
 class DiscriminatorUpdated(Contract):
-    """`loss` and `accuracy` are those before the last step; null where nothing was learned."""
+    """`loss`, `accuracy`, `separation`: before the last step; null where nothing was learned."""
 
     discriminator: str
     version: int
     """Of the weights afterwards; the same as before where there was no example."""
     loss: float | None
     accuracy: float | None
+    separation: float | None = None
+    """Mean D of the expert's examples less that of the policy's; null without one of either."""
     num_positives: int
     num_negatives: int
     num_left_out: int

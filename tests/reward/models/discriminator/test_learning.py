@@ -79,6 +79,9 @@ def test_steps_are_those_of_plain_torch(spec, max_batch_tokens: int) -> None:
         optimizer.step()
         assert answer.loss == pytest.approx(loss.item(), abs=1e-6)
         assert answer.accuracy == (logits.argmax(-1) == labels).float().mean().item()
+        d = logits.softmax(-1)[:, 1]
+        separation = d[labels == 1].mean() - d[labels == 0].mean()
+        assert answer.separation == pytest.approx(separation.item(), abs=1e-6)
         ours = model.model.state_dict()
         for name, value in plain.state_dict().items():
             # A bias of all keys changes no attention: its gradient is noise, which Adam scales up.

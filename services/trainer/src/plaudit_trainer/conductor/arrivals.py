@@ -7,6 +7,7 @@ from plaudit.schemas.rollout import RolloutAck, RolloutGroup
 from plaudit.schemas.run import ReadyGroup, StageTimes, Unit
 from plaudit.telemetry import get_logger, use_trace
 from plaudit_trainer.conductor.context import Context
+from plaudit_trainer.conductor.discriminator.teacher import Teacher
 from plaudit_trainer.conductor.metrics import GROUP_STAGE_SECONDS
 from plaudit_trainer.conductor.scoring import GroupScorer, Scored
 from plaudit_trainer.group_trace import group_trace, record_rollout
@@ -22,9 +23,12 @@ log = get_logger(__name__)
 class Arrivals:
     """Every leased group is scored in a task of its own, so that none waits for another."""
 
-    def __init__(self, context: Context, scorer: GroupScorer) -> None:
+    def __init__(
+        self, context: Context, scorer: GroupScorer, teacher: Teacher | None = None
+    ) -> None:
         self._context = context
         self._scorer = scorer
+        self._teacher = teacher
         self._acks: asyncio.Queue[str] = asyncio.Queue()
 
     async def run(self) -> None:
@@ -73,6 +77,8 @@ class Arrivals:
         record_rollout(group_trace(context.run_id, group.group_id), admitted_at, of_rollout)
         kind = context.row(group.group_id).kind
         scored = await self._score(group, kind)
+        if self._teacher is not None:
+            self._teacher.teach(group, kind)
         if context.recipe.pipeline.on_missing == "drop" and not scored.is_complete():
             await context.ledger.drop([group.group_id], "missing_reward", try_again=False)
             return

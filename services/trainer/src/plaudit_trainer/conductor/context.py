@@ -74,7 +74,9 @@ class Context:
             prompt=row.prompt,
             n=method.num_generations,
             sampling=Sampling(
-                temperature=method.temperature, max_tokens=method.max_completion_tokens
+                temperature=method.temperature,
+                max_tokens=method.max_completion_tokens,
+                entropies=method.drca is not None and method.drca.units == "entropy",
             ),
             reference=row.reference,
         )

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 from plaudit.errors import PlauditError, Stalled
 from plaudit.telemetry import get_logger
 from plaudit_trainer.conductor.admission import admit_forever
 from plaudit_trainer.conductor.arrivals import Arrivals
 from plaudit_trainer.conductor.context import Context
+from plaudit_trainer.conductor.discriminator.freezer import Freezer
+from plaudit_trainer.conductor.discriminator.teacher import Teacher
 from plaudit_trainer.conductor.evaluation import EvalScorers, Evaluation, choose_rows
 from plaudit_trainer.conductor.scoring import GroupScorer
 from plaudit_trainer.conductor.summary import summarise
@@ -35,12 +38,17 @@ class Lifecycle:
         scorer: GroupScorer,
         eval_scorers: EvalScorers,
         eval_rows: Sequence[Row],
+        teacher: Teacher | None = None,
+        freezer: Freezer | None = None,
     ) -> None:
+        """`teacher` and `freezer` of a discriminator that learns meanwhile."""
         self._context = context
         self._policy = policy
         self._scorer = scorer
         self._eval_scorers = eval_scorers
         self._eval_rows = choose_rows(eval_rows, context.recipe.eval)
+        self._teacher = teacher
+        self._freezer = freezer
 
     async def run(self) -> None:
         """Ends with the run finished; a failure is recorded in the ledger and raised."""
@@ -62,8 +70,10 @@ class Lifecycle:
         await self._until(lambda: self._context.served_step is not None)
         await self._evaluate("before")
         await ledger.set_progress(state="training")
-        arrivals = Arrivals(self._context, self._scorer)
-        await run_beside(self._learner_done, [arrivals.run, lambda: admit_forever(self._context)])
+        arrivals = Arrivals(self._context, self._scorer, self._teacher)
+        loops = [arrivals.run, lambda: admit_forever(self._context)]
+        loops += [] if self._teacher is None else [self._teacher.run]
+        await run_beside(self._learner_done, loops)
         await self._drop_leftovers()
         final_step = self._context.recipe.budget.steps
         await self._until(lambda: (self._context.served_step or 0) >= final_step)
@@ -81,7 +91,8 @@ class Lifecycle:
         if not self._eval_rows or context.run_dir.read_json(file_name) is not None:
             return
         await context.ledger.set_progress(state="evaluating")
-        result = await Evaluation(context, self._eval_scorers, self._eval_rows, name).run()
+        async with nullcontext() if self._freezer is None else self._freezer.held():
+            result = await Evaluation(context, self._eval_scorers, self._eval_rows, name).run()
         context.run_dir.write_json(file_name, result)
         await context.ledger.set_progress(accuracy=result["accuracy"])
 

@@ -19,11 +19,13 @@ from plaudit.schemas.run import RunStatus
 from plaudit.service import create_app, serve
 from plaudit.telemetry import get_logger
 from plaudit_trainer.conductor.context import Context
+from plaudit_trainer.conductor.discriminator.make import of_discriminator
 from plaudit_trainer.conductor.evaluation import EvalScorers
 from plaudit_trainer.conductor.lifecycle import Lifecycle
 from plaudit_trainer.conductor.metrics import run_metrics_text
-from plaudit_trainer.conductor.scoring import Scorer
+from plaudit_trainer.conductor.scoring import GroupScorer, Scorer
 from plaudit_trainer.conductor.status import StatusPage
+from plaudit_trainer.conductor.units.make import with_units
 from plaudit_trainer.conductor.watch import PolicyWatch
 from plaudit_trainer.data import Row, load_rows
 from plaudit_trainer.ledger import ConductorLedger
@@ -126,14 +128,19 @@ async def build(run_dir: RunDir, settings: TrainerSettings, stack: AsyncExitStac
         judge_client=judge,
         run_id=run_dir.run_id,
     )
-    scorer = scorer_for(recipe.rewards, recipe.judge, mixing=recipe.mixing)
+    for_training = scorer_for(recipe.rewards, recipe.judge, mixing=recipe.mixing)
+    scorer: GroupScorer = for_training
     for_eval = partial(scorer_for, lane="eval")
     eval_scorers = EvalScorers(
         counted=for_eval(eval_rewards(recipe), None),
         shown=for_eval(shown_rewards(recipe), recipe.judge, mixing=recipe.mixing),
     )
+    if recipe.method.name == "drca":
+        scorer = await with_units(recipe, for_training, reward)
     policy = PolicyWatch(context)
-    lifecycle = Lifecycle(context, policy, scorer, eval_scorers, eval_rows)
+    lifecycle = Lifecycle(
+        context, policy, scorer, eval_scorers, eval_rows, *of_discriminator(context, reward)
+    )
     queues = [WorkQueue(redis, name) for name in stage_names(recipe)]
     return Conductor(context, lifecycle, StatusPage(context, policy, queues))
 

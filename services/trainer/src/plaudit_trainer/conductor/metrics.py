@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
 from plaudit.schemas.run import RunStatus
-from plaudit.telemetry import counter, histogram
+from plaudit.telemetry import counter, gauge, histogram
 from plaudit_trainer.conductor.context import Context
 
 MAX_SCRAPE_S = 2.0
@@ -28,6 +28,20 @@ COUNTERFACTUALS = counter(
     "Units of completions whose reward without them is known: scored, missing.",
     ("outcome",),
 )
+DISCRIMINATOR_UPDATES = counter(
+    "plaudit_trainer_discriminator_updates_total",
+    "Groups for the discriminator: learned, empty, frozen, failed, skipped (too many waited).",
+    ("outcome",),
+)
+DISCRIMINATOR = {
+    "version": gauge("plaudit_trainer_discriminator_version", "Version after its last update."),
+    "loss": gauge("plaudit_trainer_discriminator_loss", "Cross-entropy before its last step."),
+    "accuracy": gauge("plaudit_trainer_discriminator_accuracy", "Before its last step."),
+    "separation": gauge(
+        "plaudit_trainer_discriminator_separation",
+        "Mean D of the expert's actions less that of the policy's, before its last step.",
+    ),
+}
 _PROGRESS = {
     "step": "Optimizer steps that are done.",
     "version": "Policy version that the learner published last.",

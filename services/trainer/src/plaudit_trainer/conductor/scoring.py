@@ -127,7 +127,7 @@ class Scorer:
         self, group: RolloutGroup, rewards: list[RewardRecipe], key: str
     ) -> Callable[[], Awaitable[Part]]:
         request = ScoreRequest(
-            groups=[_reward_group(group, {reward.name for reward in rewards})],
+            groups=[reward_group(group, {reward.name for reward in rewards})],
             rewards=[RewardSpec(name=r.name, weight=r.weight, params=r.params) for r in rewards],
             lane=self.lane,
         )
@@ -193,7 +193,7 @@ def _applies(kinds: list[str] | None, kind: str) -> bool:
     return kinds is None or kind in kinds
 
 
-def _reward_group(group: RolloutGroup, names: Set[str]) -> RewardGroup:
+def reward_group(group: RolloutGroup, names: Set[str]) -> RewardGroup:
     """With token ids only where somebody looks at them: they double what is sent."""
     answers = [
         Answer(

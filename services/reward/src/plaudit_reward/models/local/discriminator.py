@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 
 import torch
 from safetensors.torch import load_file, load_model, save_file, save_model
@@ -48,6 +49,7 @@ class Lesson:
 class Measured:
     loss: float
     accuracy: float
+    separation: float | None
 
 
 @dataclass
@@ -128,6 +130,7 @@ class Discriminator:
     def _backward(self, lesson: Lesson) -> Measured:
         """Of the mean cross-entropy over all examples, however many batches they make."""
         loss, num_right = 0.0, 0
+        d_by_label: dict[int, list[float]] = {0: [], EXPERT: []}
         lengths = [len(one.token_ids) for one in lesson.batch]
         for indices in cut_into_batches(lengths, self.max_batch_tokens):
             logits_BL = self._logits([lesson.batch[index] for index in indices])
@@ -137,7 +140,11 @@ class Discriminator:
             part.backward()  # type: ignore[no-untyped-call]
             loss += part.item()
             num_right += int((logits_BL.argmax(-1) == labels_B).sum())
-        return Measured(loss, num_right / len(lesson.batch))
+            for label, found in d_by_label.items():
+                found += logits_BL.softmax(-1)[labels_B == label, EXPERT].tolist()
+        expert, policy = d_by_label[EXPERT], d_by_label[0]
+        separation = fmean(expert) - fmean(policy) if expert and policy else None
+        return Measured(loss, num_right / len(lesson.batch), separation)
 
     def _logits(self, batch: Sequence[Encoded]) -> torch.Tensor:
         ids_BT, mask_BT, _ = padded([one.token_ids for one in batch], self.pad_id, self.device)
@@ -152,6 +159,7 @@ class Discriminator:
             version=version,
             loss=measured.loss if measured else None,
             accuracy=measured.accuracy if measured else None,
+            separation=measured.separation if measured else None,
             num_positives=sum(lesson.labels),
             num_negatives=len(lesson.labels) - sum(lesson.labels),
             num_left_out=lesson.num_left_out,

@@ -1,7 +1,7 @@
 """The units of a completion: ranges of its tokens, in order, none of them empty."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 
 from plaudit.errors import ConfigError
@@ -20,7 +20,7 @@ def units_of(completion: Completion, decoded: Decoded, recipe: DrcaRecipe) -> li
     """
     body = _body(completion, decoded)
     if recipe.units == "regex":
-        starts = _starts_by_pattern(decoded, re.compile(recipe.pattern))
+        starts = list(_starts_by_pattern(decoded, re.compile(recipe.pattern)))
     else:
         starts = _starts_by_entropy(completion, body, recipe.entropy_cutoff)
     within = [start for start in dict.fromkeys(starts) if start in body][: recipe.max_units]
@@ -49,7 +49,7 @@ def _starts_by_pattern(decoded: Decoded, pattern: re.Pattern[str]) -> Iterator[i
         start += len(line) + 1
 
 
-def _starts_by_entropy(completion: Completion, body: range, cutoff: float) -> Sequence[int]:
+def _starts_by_entropy(completion: Completion, body: range, cutoff: float) -> list[int]:
     """The first token, and each that was drawn from a distribution of more entropy.
 
     Raises ConfigError when the rollout service gave no entropies.

@@ -1,0 +1,194 @@
+"""Groups teach the discriminator after they were scored, and nobody waits for it."""
+
+import asyncio
+
+import pytest
+
+from plaudit.client import ClientOptions, RewardClient
+from plaudit.errors import ConfigError, Conflict, NotFound, Stalled, Unavailable
+from plaudit.schemas.recipe import DiscriminatorRecipe
+from plaudit.schemas.rollout import RolloutGroup
+from plaudit.telemetry.metrics import metrics_text
+from plaudit_trainer.conductor.admission import submit
+from plaudit_trainer.conductor.arrivals import Arrivals
+from plaudit_trainer.conductor.discriminator import teacher as teaching
+from plaudit_trainer.conductor.discriminator.make import of_discriminator
+from plaudit_trainer.conductor.discriminator.teacher import Teacher
+from plaudit_trainer.conductor.tasks import run_beside
+from tests.trainer.conductor.conftest import numbered
+
+GRAIL = {"rewards": [{"name": "discriminator"}], "method": {"name": "grail"}}
+
+
+@pytest.fixture
+async def make_teacher(rewards):
+    clients = []
+
+    def make(context, kinds=None, **recipe) -> Teacher:
+        clients.append(RewardClient(rewards.url, ClientOptions(max_attempts=1)))
+        return Teacher(context, DiscriminatorRecipe(**recipe), kinds, clients[-1])
+
+    yield make
+    for client in clients:
+        await client.aclose()
+
+
+@pytest.fixture
+async def conduct(conductors, make_scorer, make_teacher, until):
+    """`context, teacher = await conduct()`: groups arrive, and the teacher teaches."""
+    tasks = []
+
+    async def start(num_groups=2, **recipe):
+        context = conductors(**GRAIL)
+        teacher = make_teacher(context, **recipe)
+        arrivals = Arrivals(context, make_scorer(context), teacher)
+        await submit(context, await context.ledger.admit(max_live=num_groups, num_rows=5))
+        tasks.append(asyncio.create_task(arrivals.run()))
+        tasks.append(asyncio.create_task(teacher.run()))
+        await until(lambda: is_ready(context, num_groups))
+        return context, teacher
+
+    yield start
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def is_ready(context, num_groups):
+    return await context.ledger.num_ready() == num_groups
+
+
+def rollout(context):
+    return RolloutGroup(
+        run_id="r", group_id="0/9/0", prompt=context.rows[0].prompt, prompt_token_ids=[1],
+        reference={}, completions=[numbered(1)], replica_id="e0",
+    )  # fmt: skip
+
+
+def count(outcome):
+    line = f'plaudit_trainer_discriminator_updates_total{{outcome="{outcome}"}} '
+    found = [one for one in metrics_text().decode().splitlines() if one.startswith(line)]
+    return float(found[0].rpartition(" ")[2]) if found else 0.0
+
+
+async def test_every_scored_group_is_one_update_with_its_completions_and_reference(
+    conduct, rewards, until
+):
+    before = count("learned")
+    context, _ = await conduct(steps=3, model="critic")
+    await until(lambda: len(rewards.lessons) == 2)
+    lesson = rewards.lessons[0]
+    assert (lesson.discriminator, lesson.steps) == ("critic", 3)
+    [group] = lesson.groups
+    assert [one.text for one in group.completions] == ["0", "1"]
+    assert group.reference == context.row(group.group_id).reference
+    assert f"r/{group.group_id}/discriminator" in rewards.keys
+    await until(lambda: count("learned") == before + 2)
+    records = list(context.run_dir.read_jsonl("discriminator.jsonl"))
+    assert [record["version"] for record in records] == [1, 2]
+    assert {record["group_id"] for record in records} == {"0/0/0", "0/1/0"}
+    shown = {key: records[0][key] for key in ("loss", "accuracy", "separation", "num_negatives")}
+    assert shown == {"loss": 0.5, "accuracy": 0.75, "separation": 0.25, "num_negatives": 2}
+    assert "plaudit_trainer_discriminator_separation 0.25" in metrics_text().decode()
+
+
+async def test_a_group_that_is_delivered_again_asks_for_the_same_update(
+    conduct, rewards, rollouts, until
+):
+    rollouts.loses_acks = True
+    await conduct(num_groups=1)
+    rollouts.leased.clear()
+    await until(lambda: len(rewards.lessons) == 2)
+    keys = [key for key in rewards.keys if key.endswith("/discriminator")]
+    assert len(keys) == 2 and len({*keys}) == 1
+    assert rewards.lessons[0] == rewards.lessons[1]
+
+
+async def test_failures_are_counted_and_shown_and_groups_go_on(conduct, rewards, until):
+    before = count("failed")
+    rewards.refusal = Unavailable("the pool is away")
+    context, teacher = await conduct()
+    await until(lambda: count("failed") == before + 2)
+    assert "the pool is away" in context.waiting.entries()[0].what
+    rewards.refusal = None
+    teacher.teach(rollout(context), "math")
+    await until(lambda: len(rewards.lessons) == 1)
+    await until(lambda: not context.waiting.entries())
+
+
+async def test_while_somebody_has_it_frozen_groups_teach_nothing_and_nothing_fails(
+    conduct, rewards, until
+):
+    before = count("frozen"), count("failed")
+    rewards.refusal = Conflict("frozen by eval-7")
+    context, _ = await conduct()
+    await until(lambda: count("frozen") == before[0] + 2)
+    assert count("failed") == before[1]
+    assert "eval-7" in context.waiting.entries()[0].what
+
+
+@pytest.fixture
+def taught(conductors, make_teacher, rewards):
+    """Runs a teacher with one lesson after another until it raises."""
+
+    async def run(refusal, **parts):
+        rewards.refusal = refusal
+        context = conductors(**GRAIL, **parts)
+        teacher = make_teacher(context)
+
+        async def lessons():
+            while True:
+                teacher.teach(rollout(context), "math")
+                await asyncio.sleep(0.02)
+
+        await asyncio.wait_for(run_beside(lessons, [teacher.run]), 10)
+
+    return run
+
+
+async def test_what_fails_for_stall_timeout_s_ends_the_run_with_the_reason_and_the_fix(taught):
+    with pytest.raises(Stalled) as caught:
+        await taught(Unavailable("the pool is away"), pipeline={"stall_timeout_s": 0.2})
+    for said in ("'default'", "stall_timeout_s = 0.2", "the pool is away", "train = false"):
+        assert said in str(caught.value)
+
+
+async def test_a_discriminator_that_there_is_not_is_a_wrong_setting(taught):
+    with pytest.raises(ConfigError, match="no discriminator is called"):
+        await taught(NotFound("no discriminator is called 'default'", fix="add a table"))
+
+
+async def test_groups_beyond_a_bound_teach_nothing_and_are_counted(conductors, make_teacher):
+    before = count("skipped")
+    context = conductors(**GRAIL)
+    teacher = make_teacher(context)
+    for _ in range(teaching.MAX_LESSONS + 3):
+        teacher.teach(rollout(context), "math")
+    assert count("skipped") == before + 3
+
+
+async def test_it_learns_from_the_kinds_that_it_scores(conductors, make_teacher, rewards, until):
+    context = conductors(**GRAIL)
+    teacher = make_teacher(context, kinds=["slate"])
+    task = asyncio.create_task(teacher.run())
+    for kind in ("math", "slate", "math"):
+        teacher.teach(rollout(context), kind)
+    await until(lambda: rewards.lessons)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert len(rewards.lessons) == 1
+
+
+@pytest.mark.parametrize(
+    ("parts", "wanted"),
+    [
+        (GRAIL, True),
+        (GRAIL | {"method": {"name": "grail", "discriminator": {"train": False}}}, False),
+        (GRAIL | {"method": {"name": "grpo"}}, False),
+    ],
+    ids=["grail", "that does not learn", "another method"],
+)
+async def test_only_grail_teaches_and_freezes(conductors, rewards, parts, wanted):
+    async with RewardClient(rewards.url) as client:
+        found = of_discriminator(conductors(**parts), client)
+    assert [one is not None for one in found] == [wanted, wanted]
