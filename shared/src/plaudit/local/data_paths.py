@@ -7,6 +7,8 @@ from plaudit.errors import ConfigError
 from plaudit.schemas.recipe import DataRecipe, SourceRecipe
 
 SEED = "seed"
+SEEDS = {SEED: "demo", "seed-slate": "slate"}
+"""What may stand for a path: a tiny model and its task, which the trainer builds, by its name."""
 
 
 def with_absolute_paths(data: DataRecipe, base: Path) -> DataRecipe:
@@ -16,7 +18,7 @@ def with_absolute_paths(data: DataRecipe, base: Path) -> DataRecipe:
     changes = {
         name: data_path(f"data.{name}", value, base)
         for name, value in sets.items()
-        if value is not None and value != SEED
+        if value is not None and value not in SEEDS
     }
     changes |= {
         name: file_path(f"data.{name}", text, base)

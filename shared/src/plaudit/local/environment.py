@@ -25,7 +25,7 @@ _LEARNER_STOP_TIMEOUT_S = 5.0
 """Short: a stop by Ctrl-C has to be over within 10 s in all."""
 
 _ROLLOUT_PYTHON = "PLAUDIT_ROLLOUT_PYTHON"
-_REWARD_MODELS = "PLAUDIT_REWARD_MODELS"
+REWARD_MODELS_SETTING = "PLAUDIT_REWARD_MODELS"
 _JUDGES = "PLAUDIT_JUDGE_JUDGES"
 LAUNCHER_VARIABLES = (_ROLLOUT_PYTHON, "PLAUDIT_STATE_DIR", "PLAUDIT_CACHE_DIR")
 """Meant for `plaudit` itself; services refuse variables that they do not know."""
@@ -97,11 +97,18 @@ class Environment:
     @property
     def reward_models(self) -> frozenset[str] | None:
         """Names under [reward.models]; None where environment variables say them instead."""
-        if any(name.startswith(_REWARD_MODELS) for name in self.variables):
+        if any(name.startswith(REWARD_MODELS_SETTING) for name in self.variables):
             return None
+        return frozenset(self.reward_model_tables)
+
+    @property
+    def reward_model_tables(self) -> Mapping[str, Any]:
+        """Of [reward.models], or of the environment variable in its place."""
         section = self.document.get("reward", {})
         models = section.get("models", {}) if isinstance(section, dict) else {}
-        return frozenset(models) if isinstance(models, dict) else frozenset()
+        if text := self.variables.get(REWARD_MODELS_SETTING):
+            models = _parsed(text)
+        return models if isinstance(models, dict) else {}
 
     @property
     def judges(self) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from plaudit.local.preflight import (
 )
 from plaudit.local.process import ProcessSpec
 from plaudit.local.redis import DIRECTORY, local_redis
+from plaudit.local.reward_models import models_env
 from plaudit.local.run_dir import Run, restore_latest
 from plaudit.local.services import REWARD_API, Model, Topology, training_specs
 from plaudit.local.status import fetch_status
@@ -67,7 +68,8 @@ def topology(
     services = local_services(recipe, environment)
     if REWARD_API in services:
         check_reward_models(recipe, environment)
-    dirs = allowed_dirs(recipe, environment)
+    run_dir = run.path if run is not None else None
+    settings = allowed_dirs(recipe, environment) | models_env(recipe, environment, run_dir)
     return Topology(
         environment,
         services,
@@ -75,7 +77,7 @@ def topology(
         model,
         num_replicas,
         uses_reward_models=bool(MODEL_REWARDS & used_rewards(recipe)),
-        extra_env=dirs,
+        extra_env=settings,
     )
 
 

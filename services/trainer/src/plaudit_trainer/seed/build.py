@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from plaudit_trainer.seed.dataset import make_dataset, write_rows
-from plaudit_trainer.seed.settings import SeedSettings
+from plaudit_trainer.seed.settings import TASKS, SeedSettings, Task
 
 Progress = Callable[[str, float], None]
 LIBRARIES = ("torch", "transformers", "tokenizers")
@@ -30,15 +30,16 @@ def build_seed(
     cache_dir: Path,
     *,
     seed: int = 0,
+    task: Task = "demo",
     progress: Progress | None = None,
     settings: SeedSettings | None = None,
 ) -> SeedPaths:
     """Return the seed for `seed` from the cache, building it (about a minute) when it is not there.
 
-    `settings` replaces the recipe of the demo; `seed` goes over its seed. `progress` is told the
+    `settings` replaces the recipe of the task; `seed` goes over its seed. `progress` is told the
     stage and how much of it is done, from 0 to 1.
     """
-    chosen = (settings or SeedSettings()).model_copy(update={"seed": seed})
+    chosen = (settings or TASKS[task]).model_copy(update={"seed": seed})
     paths = _paths(cache_dir, fingerprint(chosen))
     target = paths.model_dir.parent
     if not target.exists():

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from plaudit_trainer.seed.build import build_seed
+from plaudit_trainer.seed.settings import Task
 
 app = typer.Typer(add_completion=False)
 
@@ -14,9 +15,10 @@ app = typer.Typer(add_completion=False)
 def main(
     cache_dir: Annotated[Path, typer.Option(help="Where seeds are kept.")],
     seed: Annotated[int, typer.Option(help="Another number gives other weights and data.")] = 0,
+    task: Annotated[Task, typer.Option(help="Which task the model is warmed up for.")] = "demo",
 ) -> None:
     """Build the seed, or find it in the cache, and say where it lies."""
-    paths = build_seed(cache_dir, seed=seed, progress=_show_progress)
+    paths = build_seed(cache_dir, seed=seed, task=task, progress=_show_progress)
     typer.echo(f"model  {paths.model_dir}")
     typer.echo(f"train  {paths.train_path}")
     typer.echo(f"eval   {paths.eval_path}")

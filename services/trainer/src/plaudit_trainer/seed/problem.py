@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-Kind = Literal["arithmetic", "code", "free"]
+Kind = Literal["arithmetic", "code", "free", "slate"]
 Message = dict[str, str]
 
 

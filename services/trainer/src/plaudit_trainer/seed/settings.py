@@ -1,7 +1,10 @@
 """Everything that decides what the seed becomes; a change gives it a new fingerprint."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict
 
+Task = Literal["demo", "slate"]
 MAX_CONTEXT_TOKENS = 2048
 """Room for the longest problem of GSM8K (840 tokens of this tokenizer) and a long answer."""
 
@@ -11,6 +14,7 @@ class SeedSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
+    task: Task = "demo"
     seed: int = 0
     vocabulary_size: int = 512
     hidden_size: int = 128
@@ -33,8 +37,15 @@ class SeedSettings(BaseModel):
     num_train_arithmetic: int = 1200
     num_train_code: int = 480
     num_train_free: int = 240
+    num_eval_slate: int = 160
 
     @property
     def num_skill_examples(self) -> int:
         """How many examples come before the first bad habit."""
         return int(self.skill_share * self.warmup_steps * self.batch_size)
+
+
+TASKS: dict[Task, SeedSettings] = {
+    "demo": SeedSettings(),
+    "slate": SeedSettings(task="slate", warmup_mix={"slate": 1.0}),
+}
