@@ -42,6 +42,6 @@ def test_a_run_with_the_same_recipe_is_left_as_it_is(recipe: Path, tmp_path: Pat
 
 def test_a_run_with_another_recipe_is_refused_by_what_differs(recipe: Path, tmp_path: Path) -> None:
     asyncio.run(prepare(str(recipe), [], tmp_path / "one"))
-    with pytest.raises(ConfigError, match="another recipe, in method, budget"):
+    with pytest.raises(ConfigError, match="another recipe, in budget, method"):
         changes = ["method.beta=0.1", "budget.steps=7"]
         asyncio.run(prepare(str(recipe), changes, tmp_path / "one"))

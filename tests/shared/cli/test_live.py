@@ -68,7 +68,7 @@ def test_hostile_text_can_neither_move_the_cursor_nor_inject_markup() -> None:
 
 def test_the_plain_view_prints_when_the_state_changes_and_not_each_time() -> None:
     console = Console(file=StringIO(), width=300)
-    with PlainView(console) as view:
+    with PlainView(console, status_line) as view:
         view.update(None, {})
         view.update(status(), {})
         view.update(status(), {})
@@ -99,7 +99,7 @@ def test_a_ledger_that_does_not_close_is_told_loudly() -> None:
 
 def test_the_live_view_draws_in_place_and_prints_events_above() -> None:
     console = Console(file=StringIO(), width=120, force_terminal=True, color_system=None)
-    with LiveView(console) as view:
+    with LiveView(console, render) as view:
         view.update(None, {})
         view.update(status(), {})
         view.event("learner was killed by signal 9\x1b[2J")

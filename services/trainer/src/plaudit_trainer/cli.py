@@ -6,11 +6,12 @@ import sys
 from contextlib import redirect_stdout
 from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from plaudit.config.recipe import load_recipe
+from plaudit.config.recipe import load_any_recipe
+from plaudit.schemas.recipe import OfflineRecipe, Recipe
 from plaudit.service.exit import guard
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
@@ -47,9 +48,30 @@ def check(
     recipe: Annotated[Path, typer.Option("--recipe", help="A resolved recipe file.")],
 ) -> None:
     """Check the recipe's model, rows and prompt lengths; print what was found as JSON."""
-    from plaudit_trainer.check import check_recipe
+    found = load_any_recipe(recipe)
+    if isinstance(found, OfflineRecipe):
+        from plaudit_trainer.offline.check import check_offline
 
-    typer.echo(json.dumps(check_recipe(load_recipe(recipe, []))))
+        typer.echo(json.dumps(check_offline(found)))
+    elif isinstance(found, Recipe):
+        from plaudit_trainer.check import check_recipe
+
+        typer.echo(json.dumps(check_recipe(found)))
+
+
+@app.command()
+def data(
+    recipe: Annotated[Path, typer.Option("--recipe", help="A resolved recipe file.")],
+    out: Annotated[Path, typer.Option("--out", help="Where the JSON is written.")],
+    split: Annotated[Literal["train", "eval"], typer.Option("--split")] = "train",
+    rows: Annotated[int, typer.Option("--rows", min=0, max=1000, help="How many.")] = 3,
+) -> None:
+    """Write what the model sees of the recipe's data, and what became of every row, as JSON."""
+    from plaudit_trainer.show import shown
+
+    found = shown(load_any_recipe(recipe, []), split, rows)
+    out.write_text(json.dumps(found, default=str), encoding="utf-8")
+    typer.echo(json.dumps({"rows": len(found["rows"])}))
 
 
 @app.command()
@@ -79,13 +101,16 @@ def prepare(
 def seed(
     cache_dir: Annotated[Path, typer.Option("--cache-dir", help="Where built models are kept.")],
     seed: Annotated[int, typer.Option("--seed", help="Seed of the task and of the weights.")] = 0,
+    task: Annotated[
+        Literal["demo", "slate"], typer.Option("--task", help="Which task, and model for it.")
+    ] = "demo",
 ) -> None:
     """Build the tiny seed model and its task, or find them built; print their paths as JSON."""
     from plaudit_trainer.seed import build_seed
 
     # why: what a build imports may log to standard output, from which scripts read the paths.
     with redirect_stdout(sys.stderr):
-        paths = build_seed(cache_dir, seed=seed)
+        paths = build_seed(cache_dir, seed=seed, task=task)
     typer.echo(
         json.dumps(
             {

@@ -1,6 +1,8 @@
 """The live view of a run: built from `RunStatus` and the states of the processes, nothing else."""
 
 import time
+from collections.abc import Callable
+from typing import Generic, Self, TypeVar
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -11,60 +13,73 @@ from plaudit.cli.output import figure, plain
 from plaudit.local.logs import printable
 from plaudit.local.supervisor import Process
 from plaudit.report.charts import number
-from plaudit.schemas.run import RunStatus
+from plaudit.schemas.run import OfflineStatus, RunStatus
 
 _PLAIN_EVERY_S = 10.0
 _TOOL_EVERY_S = 5.0
 _MAX_WAITING = 8
+Status = TypeVar("Status", bound=RunStatus | OfflineStatus | None)
+Render = Callable[[Status, dict[str, Process]], RenderableType]
+Line = Callable[[Status, dict[str, Process]], str]
 _STATE_STYLE = {"ready": "green", "done": "green", "failed": "red", "backing off": "red"}
 
 
-class LiveView:
+class LiveView(Generic[Status]):
     """A view that redraws itself in place on a terminal."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, render: Render[Status]) -> None:
         self._live = Live(console=console, auto_refresh=False)
+        self._render: Render[Status] = render
 
-    def __enter__(self) -> "LiveView":
+    def __enter__(self) -> Self:
         self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    def update(self, status: RunStatus | None, processes: dict[str, Process]) -> None:
-        self._live.update(render(status, processes), refresh=True)
+    def update(self, status: Status, processes: dict[str, Process]) -> None:
+        self._live.update(self._render(status, processes), refresh=True)
 
     def event(self, text: str) -> None:
         self._live.console.print(Text(printable(text), style="dim"))
 
 
-class PlainView:
+class PlainView(Generic[Status]):
     """A line now and then, for logs and pipes; only trouble when `quiet`."""
 
-    def __init__(self, console: Console, *, quiet: bool = False) -> None:
+    def __init__(self, console: Console, line: Line[Status], *, quiet: bool = False) -> None:
         self._console = console
+        self._line: Line[Status] = line
         self._quiet = quiet
         self._next_s = 0.0
         self._state: str | None = None
 
-    def __enter__(self) -> "PlainView":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         pass
 
-    def update(self, status: RunStatus | None, processes: dict[str, Process]) -> None:
+    def update(self, status: Status, processes: dict[str, Process]) -> None:
         state = None if status is None else status.state
         if self._quiet or (state == self._state and time.monotonic() < self._next_s):
             return
         self._state = state
         self._next_s = time.monotonic() + _PLAIN_EVERY_S
-        self._console.print(Text(status_line(status, processes)))
+        self._console.print(Text(self._line(status, processes)))
 
     def event(self, text: str) -> None:
         if not self._quiet:
             self._console.print(Text(printable(text), style="dim"))
+
+
+def view_of(
+    console: Console, render: Render[Status], line: Line[Status], *, quiet: bool
+) -> LiveView[Status] | PlainView[Status]:
+    if console.is_terminal and not quiet:
+        return LiveView(console, render)
+    return PlainView(console, line, quiet=quiet)
 
 
 class NowAndThen:
@@ -87,7 +102,7 @@ def render(status: RunStatus | None, processes: dict[str, Process]) -> Renderabl
         if status.replicas:
             parts.append(_replicas(status))
         parts.append(_waiting(status))
-    parts.append(_process_states(processes))
+    parts.append(process_states(processes))
     return Group(*parts)
 
 
@@ -180,7 +195,7 @@ def _wait_text(who: str, what: str, since_s: float) -> str:
     return f"{printable(who)} waits for {printable(what)[:160]}, {number(since_s)} s"
 
 
-def _process_states(processes: dict[str, Process]) -> Text:
+def process_states(processes: dict[str, Process]) -> Text:
     text = Text()
     for name, process in processes.items():
         again = f" ({process.restarts} restarts)" if process.restarts else ""

@@ -11,7 +11,7 @@ from rich.text import Text
 from plaudit.errors import PlauditError
 from plaudit.local.logs import printable
 from plaudit.report.charts import number
-from plaudit.schemas.run import Summary
+from plaudit.schemas.run import OfflineSummary, Summary
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(highlight=False, soft_wrap=True, stderr=True)
@@ -42,7 +42,7 @@ def figure(value: float | None, unit: str = "") -> str:
     return "-" if value is None else f"{number(value)}{unit}"
 
 
-def summary_table(summary: Summary) -> Table:
+def summary_table(summary: Summary | OfflineSummary) -> Table:
     """The result of a run on one screen."""
     table = Table(title=f"Run {plain(summary.run_id)}", show_header=False, title_justify="left")
     table.add_column(style="dim")
@@ -52,9 +52,10 @@ def summary_table(summary: Summary) -> Table:
     return table
 
 
-def summary_rows(summary: Summary) -> list[tuple[str, str]]:
-    interval = summary.accuracy_gain_ci95
-    between = f"  (95 %: {number(interval[0])} to {number(interval[1])})" if interval else ""
+def summary_rows(summary: Summary | OfflineSummary) -> list[tuple[str, str]]:
+    if isinstance(summary, OfflineSummary):
+        return _offline_summary_rows(summary)
+    between = _between(summary.accuracy_gain_ci95)
     ledger = summary.ledger
     dropped = ", ".join(f"{plain(reason)} {n}" for reason, n in ledger.dropped.items()) or "none"
     closed = "closed" if ledger.is_closed() else "NOT CLOSED"
@@ -78,6 +79,28 @@ def summary_rows(summary: Summary) -> list[tuple[str, str]]:
     if summary.restarts:
         rows.append(("restarts", _pairs(summary.restarts)))
     return rows
+
+
+def _offline_summary_rows(summary: OfflineSummary) -> list[tuple[str, str]]:
+    metric = plain(summary.metric)
+    rows = [
+        ("method", plain(summary.method)),
+        (f"{metric} before", figure(summary.before)),
+        (f"{metric} after", figure(summary.after)),
+        ("gain", figure(summary.gain) + _between(summary.gain_ci95)),
+        ("held-out rows", str(summary.num_eval_rows)),
+        ("steps", f"{summary.steps} in {figure(summary.wall_s, ' s')}"),
+        ("throughput", figure(summary.tokens_per_s, " tokens/s")),
+    ]
+    if summary.skipped_steps:
+        rows.append(("skipped steps", str(summary.skipped_steps)))
+    if summary.restarts:
+        rows.append(("restarts", _pairs(summary.restarts)))
+    return rows
+
+
+def _between(interval: tuple[float, float] | None) -> str:
+    return f"  (95 %: {number(interval[0])} to {number(interval[1])})" if interval else ""
 
 
 def _pairs(values: dict[str, float] | dict[str, int], unit: str = "") -> str:

@@ -9,6 +9,7 @@ from rich.table import Table
 from plaudit.cli.output import figure, out, plain, print_json, summary_table
 from plaudit.local.run_dir import Run, list_runs, open_run
 from plaudit.report import REPORT_NAME, write_report
+from plaudit.schemas.run import OfflineSummary, Summary
 
 app = typer.Typer(help="List runs, or show one.", invoke_without_command=True)
 
@@ -29,11 +30,12 @@ def runs(context: typer.Context, runs_dir: RunsDir = _RUNS, as_json: Json = Fals
     if not found:
         out.print(f"no run in {runs_dir.absolute()} yet; try: plaudit demo", markup=False)
         return
-    table = Table("run", "created", "state", "steps", "accuracy", "gain", box=None)
+    table = Table("run", "created", "state", "steps", "metric", "before -> after", "gain", box=None)
     for record in found:
-        accuracy = f"{figure(record['accuracy_before'])} -> {figure(record['accuracy_after'])}"
+        change = f"{figure(record['before'])} -> {figure(record['after'])}"
         cells = (record["run_id"], record["created_at"], record["state"], str(record["steps"]))
-        table.add_row(*(plain(cell) for cell in cells), accuracy, figure(record["accuracy_gain"]))
+        shown = (*cells, record["metric"])
+        table.add_row(*(plain(cell) for cell in shown), change, figure(record["gain"]))
     out.print(table)
 
 
@@ -62,17 +64,30 @@ def show(
 
 def _record(run: Run) -> dict[str, Any]:
     summary = run.summary
+    before, after, gain = _metric(summary)
     return {
         "run_id": run.run_id,
         "path": str(run.path),
         "created_at": run.created_at,
         "state": "finished" if summary else "unfinished",
         "steps": summary.steps if summary else _num_lines(run.path / "metrics.jsonl"),
-        "accuracy_before": summary.accuracy_before if summary else None,
-        "accuracy_after": summary.accuracy_after if summary else None,
-        "accuracy_gain": summary.accuracy_gain if summary else None,
+        "metric": summary.metric if isinstance(summary, OfflineSummary) else "accuracy",
+        "before": before,
+        "after": after,
+        "gain": gain,
         "report": str(run.path / REPORT_NAME) if (run.path / REPORT_NAME).exists() else None,
     }
+
+
+def _metric(
+    summary: Summary | OfflineSummary | None,
+) -> tuple[float | None, float | None, float | None]:
+    """Before, after, gain."""
+    if summary is None:
+        return None, None, None
+    if isinstance(summary, OfflineSummary):
+        return summary.before, summary.after, summary.gain
+    return summary.accuracy_before, summary.accuracy_after, summary.accuracy_gain
 
 
 def _num_lines(path: Path) -> int:

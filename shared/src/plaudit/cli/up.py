@@ -12,13 +12,14 @@ from rich.text import Text
 
 from plaudit.cli.live import NowAndThen
 from plaudit.cli.output import err, out
+from plaudit.local.data_paths import SEED
 from plaudit.local.environment import Environment
 from plaudit.local.interrupts import Interrupted, Interrupts
 from plaudit.local.lock import directory_lock
 from plaudit.local.logs import printable
 from plaudit.local.ports import check_ports_free
 from plaudit.local.preflight import check_reachable, require_reachable
-from plaudit.local.recipes import SEED, build_seed
+from plaudit.local.recipes import build_seed
 from plaudit.local.redis import DIRECTORY, local_redis
 from plaudit.local.services import SERVICES, Model, Topology, with_needs
 from plaudit.local.supervisor import Supervisor

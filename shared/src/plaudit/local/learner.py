@@ -6,26 +6,33 @@ from pathlib import Path
 from plaudit.local.environment import Environment
 from plaudit.schemas.recipe import LearnerRecipe
 
-_MODULE = ("-m", "plaudit_trainer.learner")
-
 
 def learner_command(
-    environment: Environment, recipe: LearnerRecipe, run_dir: Path, *, has_gpu: bool
+    environment: Environment,
+    recipe: LearnerRecipe,
+    run_dir: Path,
+    *,
+    has_gpu: bool,
+    process: str = "learner",
 ) -> tuple[str, ...]:
-    """`accelerate launch --cpu` starts one process whatever it is told, hence torchrun there."""
+    """`process`: of plaudit-trainer, `learner` or `offline`.
+
+    `accelerate launch --cpu` starts one process whatever it is told, hence torchrun there.
+    """
     arguments = ("--run-dir", str(run_dir))
     if recipe.num_processes == 1 and recipe.deepspeed is None:
-        return environment.command("trainer", "learner", *arguments)
+        return environment.command("trainer", process, *arguments)
+    module = ("-m", f"plaudit_trainer.{process}")
     bin_dir = environment.python.parent
     if not has_gpu:
         count = f"--nproc_per_node={recipe.num_processes}"
-        return (str(bin_dir / "torchrun"), "--standalone", count, *_MODULE, *arguments)
+        return (str(bin_dir / "torchrun"), "--standalone", count, *module, *arguments)
     options = [f"--num_processes={recipe.num_processes}"]
     if recipe.deepspeed is not None:
         options += ["--use_deepspeed", f"--deepspeed_config_file={recipe.deepspeed}"]
     elif recipe.num_processes > 1:
         options.append("--multi_gpu")
-    return (str(bin_dir / "accelerate"), "launch", *options, *_MODULE, *arguments)
+    return (str(bin_dir / "accelerate"), "launch", *options, *module, *arguments)
 
 
 def learner_env(recipe: LearnerRecipe, *, has_gpu: bool) -> dict[str, str]:

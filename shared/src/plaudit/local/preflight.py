@@ -14,6 +14,7 @@ from plaudit.local.environment import Environment, port_setting
 from plaudit.local.interrupts import Interrupts
 from plaudit.local.ports import PortUse, check_ports_free
 from plaudit.local.redis import RedisReady, local_redis
+from plaudit.local.reward_models import models_env
 from plaudit.local.services import REWARD_API, Topology
 from plaudit.local.status import known_rewards, unreachable
 from plaudit.local.supervisor import Supervisor
@@ -21,7 +22,7 @@ from plaudit.local.tool import run_tool
 from plaudit.mixing import Mixer
 from plaudit.reward_pools import CODE_REWARDS, DEFAULT_MODEL, MODEL_REWARDS
 from plaudit.schemas.mixing import Mixed
-from plaudit.schemas.recipe import Recipe
+from plaudit.schemas.recipe import Recipe, RunRecipe
 from plaudit.user_code import UserReward
 
 
@@ -72,7 +73,8 @@ def services_elsewhere(
 
 def check_reward_models(recipe: Recipe, environment: Environment) -> None:
     """Raises ConfigError where workers of this machine would not know a model that is named."""
-    known = environment.reward_models
+    configured = environment.reward_models
+    known = None if configured is None else configured | recipe.reward_models.keys()
     params: dict[str, dict[str, Any]] = {name: {} for name in used_rewards(recipe)}
     params |= {reward.name: reward.params for reward in recipe.rewards}
     for reward in sorted(MODEL_REWARDS & params.keys()):
@@ -81,8 +83,9 @@ def check_reward_models(recipe: Recipe, environment: Environment) -> None:
             raise ConfigError(
                 f"reward {reward}: model {model!r} is not configured; "
                 f"there are {', '.join(sorted(known)) or 'none'}.",
-                fix=f"add a table [reward.models.{model}] to plaudit.toml (docs/reward.md), "
-                "or set PLAUDIT_REWARD_URL to a service that has it",
+                fix=f"add a table [reward.models.{model}] to plaudit.toml (docs/reward.md) or "
+                f"[reward_models.{model}] to the recipe, or set PLAUDIT_REWARD_URL to a service "
+                "that has it",
             )
 
 
@@ -141,7 +144,7 @@ def require_reachable(checks: list[Check]) -> None:
 
 
 async def check_files(
-    recipe: Recipe,
+    recipe: RunRecipe,
     environment: Environment,
     interrupts: Interrupts,
     on_line: Callable[[str, str], None],
@@ -163,7 +166,8 @@ async def ask_reward_names(
     """`check_reward_names` where nothing runs: starts the reward API for a moment."""
     with tempfile.TemporaryDirectory(prefix="plaudit-check-") as directory:
         redis = local_redis(Path(directory)) if environment.redis_url is None else None
-        specs = Topology(environment, (REWARD_API,), redis).specs()
+        models = models_env(recipe, environment, Path(directory))
+        specs = Topology(environment, (REWARD_API,), redis, extra_env=models).specs()
         wanted = [spec for spec in specs if spec.name in (REWARD_API, "redis")]
         supervisor = Supervisor(wanted, log_dir=Path(directory))
 

@@ -3,16 +3,29 @@
 import importlib.util
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
-from plaudit.config.recipe import load_recipe
+from plaudit.config.recipe import load_any_recipe, load_recipe
 from plaudit.errors import ConfigError
+from plaudit.local.data_paths import SEED, SEEDS, existing, file_path
+from plaudit.local.data_paths import with_absolute_paths as data_with_absolute_paths
 from plaudit.local.environment import Environment
 from plaudit.local.interrupts import Interrupts
+from plaudit.local.reward_models import paths_of, with_paths
 from plaudit.local.tool import run_tool
 from plaudit.local.user_code import check_user_code, with_absolute_names
-from plaudit.schemas.recipe import Recipe
+from plaudit.schemas.recipe import OfflineRecipe, Recipe, RunRecipe
 
-SEED = "seed"
+SEED_EXAMPLES = {
+    "sft": "conversations",
+    "dpo": "preferences",
+    "rm": "preferences",
+    "unit_rm": "preferences",
+    "kto": "labelled",
+}
+"""What the seed's task offers to each offline method."""
+
+AnyRecipe = TypeVar("AnyRecipe", bound=RunRecipe)
 
 
 def shipped_recipes() -> dict[str, Path]:
@@ -45,80 +58,113 @@ def find_recipe(name: str) -> Path:
     )
 
 
-def read_recipe(name: str, overrides: Sequence[str]) -> Recipe:
+def read_any_recipe(name: str, overrides: Sequence[str]) -> RunRecipe:
     """The recipe with absolute paths. Raises ConfigError for whatever is wrong with it."""
     path = find_recipe(name)
-    recipe = _with_absolute_paths(load_recipe(path, overrides), path.parent)
-    recipe = with_absolute_names(recipe, path.parent)
+    recipe = load_any_recipe(path, overrides)
+    if isinstance(recipe, Recipe):
+        return _online(recipe, path.parent)
+    return _with_absolute_paths(recipe, path.parent)
+
+
+def read_recipe(name: str, overrides: Sequence[str]) -> Recipe:
+    """As `read_any_recipe`, of an online method."""
+    path = find_recipe(name)
+    return _online(load_recipe(path, overrides), path.parent)
+
+
+def _online(recipe: Recipe, base: Path) -> Recipe:
+    recipe = with_absolute_names(_with_absolute_paths(recipe, base), base)
     check_user_code(recipe)
-    return recipe
+    models = with_paths(recipe.reward_models, lambda path: _absolute_where_found(path, base))
+    return recipe.model_copy(update={"reward_models": models})
 
 
-def needs_seed(recipe: Recipe) -> bool:
-    return SEED in (recipe.model.path, recipe.data.train, recipe.data.eval)
+def _absolute_where_found(path: str, base: Path) -> str:
+    found = None if path in SEEDS else existing(path, base)
+    return path if found is None else str(found)
+
+
+def needs_seed(recipe: RunRecipe) -> bool:
+    return bool(_seeds_of(recipe))
+
+
+def _seeds_of(recipe: RunRecipe) -> list[str]:
+    used = {recipe.model.path, recipe.data.train, recipe.data.eval}
+    used |= paths_of(recipe.reward_models) if isinstance(recipe, Recipe) else set()
+    return [seed for seed in SEEDS if seed in used]
 
 
 async def resolve_seed(
-    recipe: Recipe,
+    recipe: AnyRecipe,
     environment: Environment,
     interrupts: Interrupts,
     on_line: Callable[[str, str], None],
-) -> Recipe:
-    """Builds the seed model and its task, or finds them built, and fills in their paths."""
-    if not needs_seed(recipe):
-        return recipe
-    built = await build_seed(environment, interrupts, on_line)
+) -> AnyRecipe:
+    """Builds the seed model and its task, or finds them built, and fills in their paths.
+
+    The task has rows for rollouts, and examples for each kind of offline method.
+    """
+    for seed in _seeds_of(recipe):
+        built = await build_seed(environment, interrupts, on_line, seed)
+        recipe = _with_seed(recipe, seed, built)
+    return recipe
+
+
+def _with_seed(recipe: AnyRecipe, seed: str, built: dict[str, str]) -> AnyRecipe:
     model, data = recipe.model, recipe.data
-    if model.path == SEED:
+    if model.path == seed:
         model = model.model_copy(update={"path": built["model_dir"]})
-    if data.train == SEED:
-        data = data.model_copy(update={"train": built["train_path"]})
-    if data.eval == SEED:
-        data = data.model_copy(update={"eval": built["eval_path"]})
-    return recipe.model_copy(update={"model": model, "data": data})
+    if data.train == seed:
+        data = data.model_copy(update={"train": _seed_data(recipe, built["train_path"])})
+    if data.eval == seed:
+        data = data.model_copy(update={"eval": _seed_data(recipe, built["eval_path"])})
+    changes: dict[str, Any] = {"model": model, "data": data}
+    if isinstance(recipe, Recipe):
+        changes["reward_models"] = with_paths(
+            recipe.reward_models, lambda path: built["model_dir"] if path == seed else path
+        )
+    return recipe.model_copy(update=changes)
+
+
+def _seed_data(recipe: RunRecipe, rows: str) -> str:
+    """`train.jsonl` for rollouts; beside it `train-preferences.jsonl` and its kin."""
+    if not isinstance(recipe, OfflineRecipe):
+        return rows
+    path = Path(rows)
+    return str(path.with_name(f"{path.stem}-{SEED_EXAMPLES[recipe.method.name]}{path.suffix}"))
 
 
 async def build_seed(
-    environment: Environment, interrupts: Interrupts, on_line: Callable[[str, str], None]
+    environment: Environment,
+    interrupts: Interrupts,
+    on_line: Callable[[str, str], None],
+    seed: str = SEED,
 ) -> dict[str, str]:
-    """Paths of the seed model and its task in the cache, where they are built at first."""
+    """Paths of a seed model and its task in the cache, where they are built at first."""
     cache = environment.cache_dir
-    argv = environment.command("trainer", SEED, "--cache-dir", str(cache))
+    arguments = ("--cache-dir", str(cache), "--task", SEEDS[seed])
+    argv = environment.command("trainer", "seed", *arguments)
     return await run_tool(SEED, argv, interrupts, log_dir=cache / "logs", on_line=on_line)
 
 
-def _with_absolute_paths(recipe: Recipe, base: Path) -> Recipe:
+def _with_absolute_paths(recipe: AnyRecipe, base: Path) -> AnyRecipe:
     """A path is taken from the current directory, else from beside the recipe's file."""
-    data = recipe.data
-    places = {"train": _data_path("data.train", data.train, base)}
-    if data.eval is not None:
-        places["eval"] = _data_path("data.eval", data.eval, base)
+    data = data_with_absolute_paths(recipe.data, base)
     model = recipe.model.model_copy(update={"path": _model_path(recipe.model.path, base)})
     learner = recipe.learner
     if learner.deepspeed is not None:
-        path = _data_path("learner.deepspeed", learner.deepspeed, base)
+        path = file_path("learner.deepspeed", learner.deepspeed, base)
         learner = learner.model_copy(update={"deepspeed": path})
-    updated = {"data": data.model_copy(update=places), "model": model, "learner": learner}
+    updated = {"data": data, "model": model, "learner": learner}
     return recipe.model_copy(update=updated)
-
-
-def _data_path(setting: str, value: str, base: Path) -> str:
-    if value == SEED:
-        return value
-    found = _existing(value, base)
-    if found is None or not found.is_file():
-        raise ConfigError(
-            f"{setting} = {value!r}: no such file in {Path.cwd()} or {base.absolute()}.",
-            fix=f"give the path of a file: --set {setting}=PATH",
-        )
-    return str(found)
 
 
 def _model_path(value: str, base: Path) -> str:
     """A directory, or what looks like a hub id (`owner/name`), which only the engine can check."""
-    if value == SEED:
+    if value in SEEDS:
         return value
-    found = _existing(value, base)
+    found = existing(value, base)
     if found is not None:
         if not (found / "config.json").is_file():
             raise ConfigError(
@@ -132,11 +178,3 @@ def _model_path(value: str, base: Path) -> str:
             fix="give a model directory, a hub id, or 'seed'",
         )
     return value
-
-
-def _existing(value: str, base: Path) -> Path | None:
-    path = Path(value).expanduser()
-    for candidate in (Path.cwd() / path, base.absolute() / path):
-        if candidate.exists():
-            return candidate
-    return None

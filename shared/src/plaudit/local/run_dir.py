@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from plaudit.config.recipe import dump_recipe, load_recipe
+from plaudit.config.recipe import dump_recipe, load_any_recipe
 from plaudit.errors import ConfigError
 from plaudit.local.user_code import keep_copies
 from plaudit.report.files import read_summary
-from plaudit.schemas.recipe import Recipe
-from plaudit.schemas.run import Summary
+from plaudit.schemas.recipe import Recipe, RunRecipe
+from plaudit.schemas.run import OfflineSummary, Summary
 
 LATEST = "latest"
 PIPELINE_RECORD = "pipeline.json"
@@ -31,15 +31,15 @@ class Run:
     created_at: str
 
     @property
-    def summary(self) -> Summary | None:
+    def summary(self) -> Summary | OfflineSummary | None:
         return read_summary(self.path)
 
     @property
     def log_dir(self) -> Path:
         return self.path / "logs"
 
-    def recipe(self) -> Recipe:
-        return load_recipe(self.path / "recipe.toml")
+    def recipe(self) -> RunRecipe:
+        return load_any_recipe(self.path / "recipe.toml")
 
     def has_progress(self) -> bool:
         """Whether anything was computed that a resumed run would go on from."""
@@ -73,7 +73,7 @@ def check_new(path: Path) -> None:
         )
 
 
-def create_run(path: Path, recipe: Recipe, argv: Sequence[str]) -> Run:
+def create_run(path: Path, recipe: RunRecipe, argv: Sequence[str]) -> Run:
     """Writes recipe.toml, run.json and copies of users' rewards.
 
     Raises ConfigError when `path` exists or cannot be written.
@@ -86,7 +86,8 @@ def create_run(path: Path, recipe: Recipe, argv: Sequence[str]) -> Run:
     try:
         half.mkdir(parents=True)
         (half / "recipe.toml").write_text(dump_recipe(recipe), encoding="utf-8")
-        keep_copies(recipe, half)
+        if isinstance(recipe, Recipe):
+            keep_copies(recipe, half)
         (half / _RECORD).write_text(json.dumps(record, indent=2), encoding="utf-8")
         half.replace(path)
     except OSError as error:

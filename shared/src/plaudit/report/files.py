@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from plaudit.schemas.run import Summary
+from plaudit.schemas.run import OfflineSummary, Summary
 
 Record = dict[str, Any]
+_SUMMARY: TypeAdapter[Summary | OfflineSummary] = TypeAdapter(Summary | OfflineSummary)
 MAX_FILE_BYTES = 256 * 2**20
 """Of a longer file only the first part is read."""
 
@@ -23,7 +24,7 @@ class RunFiles:
     path: Path
     recipe: str = ""
     run: Record = field(default_factory=dict)
-    summary: Summary | None = None
+    summary: Summary | OfflineSummary | None = None
     metrics: list[Record] = field(default_factory=list)
     groups: list[Record] = field(default_factory=list)
     policy: list[Record] = field(default_factory=list)
@@ -47,10 +48,10 @@ def read_run(path: Path) -> RunFiles:
     return files
 
 
-def read_summary(path: Path, problems: list[str] | None = None) -> Summary | None:
+def read_summary(path: Path, problems: list[str] | None = None) -> Summary | OfflineSummary | None:
     """The summary of a finished run; None when there is none or it is not one."""
     try:
-        return Summary.model_validate_json((path / "summary.json").read_bytes())
+        return _SUMMARY.validate_json((path / "summary.json").read_bytes())
     except FileNotFoundError:
         return None
     except (OSError, ValidationError) as error:

@@ -8,8 +8,8 @@ import jinja2
 
 from plaudit.report import data, samples
 from plaudit.report.charts import Chart, number
-from plaudit.report.facts import facts
 from plaudit.report.curves import curve_charts
+from plaudit.report.facts import facts
 from plaudit.report.files import RunFiles, read_run
 from plaudit.report.offline import is_offline, offline_charts
 from plaudit.schemas.run import Summary
@@ -65,6 +65,7 @@ def _online_charts(files: RunFiles) -> list[Chart | None]:
         data.time_chart(files),
         data.policy_chart(files),
         data.learner_chart(files),
+        *curve_charts(files),
     ]
 
 

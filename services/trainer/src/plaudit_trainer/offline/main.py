@@ -123,8 +123,8 @@ def _tracker(
 
 
 def default_num_threads(num_processes: int) -> int:
-    """All cores, shared by the processes: nothing else runs beside them."""
-    return max(1, len(os.sched_getaffinity(0)) // num_processes)
+    """Half of the cores, shared by the processes: threads that outnumber free cores spin."""
+    return max(1, len(os.sched_getaffinity(0)) // 2 // num_processes)
 
 
 @contextmanager
