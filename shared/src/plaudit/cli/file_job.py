@@ -1,14 +1,16 @@
 """What a job from a file to a file shows: how far it is, what failed, how to go on."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
+from rich.table import Table
 
-from plaudit.cli.output import err
+from plaudit.cli.output import err, figure, out, plain, print_json
 from plaudit.file_job.progress import Progress
 from plaudit.local.logs import printable
 
@@ -78,3 +80,22 @@ def tell_rest(output: Path, progress: Progress) -> None:
         "the same command goes on from there",
         markup=False,
     )
+
+
+def tell_summary(summary: Mapping[str, Any], output: Path, *, as_json: bool) -> None:
+    if as_json:
+        print_json(summary)
+        return
+    table = Table(show_header=False, box=None)
+    for name, value in summary.items():
+        table.add_row(name.replace("_", " "), plain(_shown(value)))
+    out.print(table)
+    out.print(f"answers: {output}", markup=False)
+
+
+def _shown(value: Any) -> str:
+    """An estimate with its 95 % interval, a number, a text."""
+    if isinstance(value, dict):
+        low, high = figure(value["low"]), figure(value["high"])
+        return f"{figure(value['value'])}  (95 %: {low} to {high}, of {value['num_items']})"
+    return figure(value) if isinstance(value, float) or value is None else str(value)

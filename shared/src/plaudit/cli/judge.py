@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import SecretStr, TypeAdapter
-from rich.table import Table
+from pydantic import TypeAdapter
 
+from plaudit.cli.clients import open_judge
 from plaudit.cli.file_job import (
     EXIT_INCOMPLETE,
     failures_path,
     progress_shown,
     tell_failures,
     tell_rest,
+    tell_summary,
 )
-from plaudit.cli.judge_summary import estimates_of, shown, summarize
-from plaudit.cli.output import out, plain, print_json
-from plaudit.client import ClientOptions, JudgeClient
+from plaudit.cli.judge_summary import estimates_of, summarize
+from plaudit.client import ClientOptions
 from plaudit.config.overrides import apply_override
 from plaudit.errors import ConfigError
 from plaudit.file_job.failures import read_failures, write_failures
@@ -31,7 +31,6 @@ from plaudit.judging.preflight import check_service
 from plaudit.judging.results import Results
 from plaudit.judging.run import Judging
 from plaudit.judging.verbs import Verb
-from plaudit.local.environment import Environment
 
 _ASSESS_TIMEOUT_S = 120.0
 _ALL_ATTEMPTS = 10_000
@@ -142,21 +141,22 @@ def _execute(command: Command) -> None:
             write_failures(failures_path(command.output), progress.unsolved())
         wall_s = time.monotonic() - started_s
         estimates = asyncio.run(_assess(command, results))
-        _tell(command, summarize(results, progress, wall_s) | estimates)
+        summary = summarize(results, progress, wall_s) | estimates
+        tell_summary(summary, command.output, as_json=command.as_json)
         tell_failures(command.output, progress)
     if progress.failures:
         raise typer.Exit(EXIT_INCOMPLETE)
 
 
 async def _judge(command: Command, checked: Checked, results: Results, progress: Progress) -> None:
-    async with open_client(ClientOptions()) as client:
+    async with open_judge(ClientOptions()) as client:
         await check_service(client, checked)
     options = ClientOptions(
         timeout_s=command.stall_timeout_s,
         max_attempts=_ALL_ATTEMPTS,
         max_connections=command.concurrency,
     )
-    async with open_client(options) as client:
+    async with open_judge(options) as client:
         with progress_shown(progress):
             judging = Judging(
                 client,
@@ -168,31 +168,12 @@ async def _judge(command: Command, checked: Checked, results: Results, progress:
             await judging.run(command.concurrency)
 
 
-def open_client(options: ClientOptions) -> JudgeClient:
-    """At PLAUDIT_JUDGE_URL with PLAUDIT_API_KEY, or at this machine's own service."""
-    environment = Environment()
-    key = environment.api_key
-    secret = None if key is None else SecretStr(key)
-    return JudgeClient(environment.url("judge"), options.model_copy(update={"api_key": secret}))
-
-
 async def _assess(command: Command, results: Results) -> dict[str, Any]:
     """What the service makes of the answers, with intervals."""
     options = ClientOptions(timeout_s=_ASSESS_TIMEOUT_S)
-    async with open_client(options) as client:
+    async with open_judge(options) as client:
         if command.source.gold is not None:
             wanted = calibrate_request(results)
             return {} if wanted is None else estimates_of(await client.calibrate(wanted))
         asked = statistics_request(command.source, results)
         return {} if asked is None else estimates_of(await client.statistics(asked))
-
-
-def _tell(command: Command, summary: dict[str, Any]) -> None:
-    if command.as_json:
-        print_json(summary)
-        return
-    table = Table(show_header=False, box=None)
-    for name, value in summary.items():
-        table.add_row(name.replace("_", " "), plain(shown(value)))
-    out.print(table)
-    out.print(f"answers: {command.output}", markup=False)

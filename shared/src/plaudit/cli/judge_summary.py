@@ -4,7 +4,6 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from plaudit.cli.output import figure
 from plaudit.file_job.progress import Progress
 from plaudit.judging.results import Results
 from plaudit.judging.summary import figures_of
@@ -31,11 +30,3 @@ def estimates_of(found: StatisticsResponse | CalibrateResponse) -> dict[str, Any
         parts = [part for part in (found.winners, found.scores) if part is not None]
     fields = [pair for part in parts for pair in part]
     return {name: value.model_dump() for name, value in fields if isinstance(value, Estimate)}
-
-
-def shown(value: Any) -> str:
-    """An estimate with its 95 % interval, a number, a text."""
-    if isinstance(value, dict):
-        low, high = figure(value["low"]), figure(value["high"])
-        return f"{figure(value['value'])}  (95 %: {low} to {high}, of {value['num_items']})"
-    return figure(value) if isinstance(value, float) or value is None else str(value)

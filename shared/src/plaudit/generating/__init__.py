@@ -1,0 +1,1 @@
+"""Batch inference: a file of prompts in, a file of completions out."""
