@@ -10,8 +10,8 @@ STAND_INS = ("redis", "prometheus")
 """Images made of Debian's packages, where the official ones cannot be pulled."""
 _FILES = ("compose.yaml", "plaudit.toml", "init.sh", ".env.example")
 _MONEY = """
-[judge]
-run_budget_usd = 10
+[judge.budgets]
+claude = 10
 
 [judge.prices."claude-opus-4-5"]
 input_usd_per_mtok = 5
