@@ -1,6 +1,7 @@
 """Each format is read from a small file in the shape in which it is published."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -110,7 +111,9 @@ def test_ultrafeedback_has_its_prompt_once_and_a_margin(make_recipe, write):
 
 def test_ultrafeedback_pairs_without_a_difference_are_dropped_and_counted(make_recipe, write):
     other = [user("Another?"), assistant("The moon.")]
-    changes = ({"rejected": ULTRAFEEDBACK["chosen"]}, {"rejected": other}, {"chosen": []}, {})
+    changes: list[dict[str, Any]] = [
+        {"rejected": ULTRAFEEDBACK["chosen"]}, {"rejected": other}, {"chosen": []}, {},
+    ]  # fmt: skip
     path = write(*[ULTRAFEEDBACK | change for change in changes])
     loaded = load(PREFERENCES, make_recipe("dpo", train=path, format="ultrafeedback"), "train")
     assert len(loaded.rows) == 1
@@ -222,7 +225,11 @@ def test_mbpp_brings_what_its_reward_runs(make_recipe, write):
     path = write(MBPP, MBPP | {"task_id": 12, "test_list": ["assert True"]})
     [row] = load_rows(make_recipe(train=path, format="mbpp"))
     assert row.reference["entry_point"] == "add"
-    assert row.reference["test"].splitlines() == ["import math", *MBPP["test_list"]]
+    assert row.reference["test"].splitlines() == [
+        "import math",
+        "assert add(1, 2) == 3",
+        "assert add(2, 2) == 4",
+    ]
     assert row.prompt[0].content.startswith("Write a function to add.\n")
     assert row.prompt[0].content.endswith("assert add(1, 2) == 3\nassert add(2, 2) == 4\n```")
 

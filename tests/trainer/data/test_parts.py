@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from plaudit.errors import ConfigError
-from plaudit_trainer.data import VisitOrder, load, load_rows, visit_order
+from plaudit_trainer.data import VisitOrder, load, load_conversations, load_rows, visit_order
 from plaudit_trainer.data.formats import ROWS
 from plaudit_trainer.data.mixture import mixed
 from plaudit_trainer.data.parts import chunks_of, is_held_out
@@ -166,6 +166,14 @@ def test_all_chunks_are_visited_one_after_the_other(make_recipe):
             list(range(i, i + 5)) for i in range(0, 20, 5)
         ]
         assert visited != sorted(visited)
+
+
+def test_offline_methods_take_one_chunk_at_a_time(make_recipe, write):
+    conversation = {"question": "1+1?", "answer": "#### 2"}
+    data = {"train": write(*[conversation] * 4), "format": "gsm8k", "chunks": 2}
+    with pytest.raises(ConfigError, match=r"data.chunks = 2 without data.chunk"):
+        load_conversations(make_recipe("sft", **data))
+    assert len(load_conversations(make_recipe("sft", **data, chunk=1))) == 2
 
 
 def test_one_chunk_alone_is_visited_as_a_whole(make_recipe):

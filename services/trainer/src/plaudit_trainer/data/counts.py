@@ -42,6 +42,16 @@ class DataCounts:
         self.sources.append(SourceCounts(name))
         return self.sources[-1]
 
+    def told(self, split: str) -> dict[str, Any]:
+        """For people, who need not know what did not happen."""
+        dropped = dict(sorted(self.dropped.by_reason.items()))
+        told: dict[str, Any] = {f"num_{split}_rows": self.rows}
+        if dropped:
+            told[f"{split}_dropped"] = dropped
+        if self.truncated:
+            told[f"{split}_shortened"] = self.truncated
+        return told
+
     def as_json(self) -> dict[str, Any]:
         return {
             "rows": self.rows,

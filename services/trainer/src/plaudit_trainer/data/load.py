@@ -8,6 +8,7 @@ from typing import Generic
 from plaudit.errors import ConfigError
 from plaudit.schemas.examples import Conversation, Labelled, Preference
 from plaudit.schemas.recipe import DataRecipe, RunRecipe
+from plaudit.telemetry import gauge, get_logger
 from plaudit_trainer.data.counts import DataCounts
 from plaudit_trainer.data.formats import (
     CONVERSATIONS,
@@ -24,6 +25,14 @@ from plaudit_trainer.data.reading import SourceReader
 from plaudit_trainer.data.rendering import load_tokenizer
 from plaudit_trainer.data.row import Row
 from plaudit_trainer.data.sources import Source, eval_source, train_sources
+
+DATA_ROWS = gauge(
+    "plaudit_trainer_data_rows",
+    "Rows of the recipe's data: kept, shortened, or the reason why they were dropped.",
+    ("split", "outcome"),
+)
+
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,7 @@ def load_labelled(recipe: RunRecipe, which: Which = "train") -> list[Labelled]:
 def load(kind: Kind[Example], recipe: RunRecipe, which: Which) -> Loaded[Example]:
     """With what became of all rows that were read."""
     data, counts = recipe.data, DataCounts()
+    _check_chunks(kind, data)
     sources = _sources(data, which)
     if not sources:
         return Loaded([], counts)
@@ -68,6 +78,7 @@ def load(kind: Kind[Example], recipe: RunRecipe, which: Which) -> Loaded[Example
     if not rows:
         raise _no_rows(sources, counts)
     counts.rows = len(rows)
+    _tell(which, counts)
     return Loaded(rows, counts)
 
 
@@ -121,6 +132,22 @@ def _fitting(
     policy = LengthPolicy(recipe, kind, load_tokenizer(recipe.model.path))
     fitting = (policy.applied(one, counts) for one in examples)
     return (one for one in fitting if one is not None)
+
+
+def _check_chunks(kind: Kind[Example], data: DataRecipe) -> None:
+    if kind is not ROWS and data.chunks > 1 and data.chunk is None:
+        raise ConfigError(
+            f"data.chunks = {data.chunks} without data.chunk: offline training has no order of "
+            "chunks.",
+            fix="train on one after the other: a run for each data.chunk, from the model before",
+        )
+
+
+def _tell(which: Which, counts: DataCounts) -> None:
+    outcomes = {"kept": counts.rows, "shortened": counts.truncated, **counts.dropped.by_reason}
+    for outcome, number in outcomes.items():
+        DATA_ROWS.labels(which, outcome).set(number)
+    log.info("data", **counts.told(which))
 
 
 def _no_rows(sources: list[Source], counts: DataCounts) -> ConfigError:

@@ -14,5 +14,5 @@ def check_offline(recipe: OfflineRecipe) -> dict[str, Any]:
     """Raises ConfigError naming the setting, the value and the fix; else what was found."""
     split_batch(recipe, recipe.learner.num_processes)
     check_context(recipe.model)
-    rows, eval_rows = load_rows(recipe, method_of(recipe), load_tokenizer(recipe))
-    return {"num_train_rows": len(rows), "num_eval_rows": len(eval_rows)}
+    _, _, counts = load_rows(recipe, method_of(recipe), load_tokenizer(recipe))
+    return counts["train"].told("train") | counts["eval"].told("eval")

@@ -1,29 +1,35 @@
 """The rows of both sides: what is trained on, and what is held out."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from plaudit.schemas.examples import Conversation, Labelled, Preference
 from plaudit.schemas.recipe import OfflineRecipe
-from plaudit_trainer.data import Which, load_conversations, load_labelled, load_preferences
+from plaudit_trainer.data import DataCounts, Which, load
+from plaudit_trainer.data.formats import CONVERSATIONS, LABELLED, PREFERENCES, Kind
 from plaudit_trainer.offline.method import OfflineMethod, Row
 
-_LOADERS: dict[type, Callable[[OfflineRecipe, Which], list[Any]]] = {
-    Conversation: load_conversations,
-    Preference: load_preferences,
-    Labelled: load_labelled,
+_KINDS: dict[type, Kind[Any]] = {
+    Conversation: CONVERSATIONS,
+    Preference: PREFERENCES,
+    Labelled: LABELLED,
 }
 
 
-def load_rows(
-    recipe: OfflineRecipe, method: OfflineMethod, tokenizer: Any
-) -> tuple[list[Row], list[Row]]:
-    """Of training and of evaluation. Raises ConfigError on anything unusable."""
-    train = _rows(recipe, method, tokenizer, "train")
-    return train, _rows(recipe, method, tokenizer, "eval")
+class OfflineRows(NamedTuple):
+    """`counts`: what became of all rows that were read, by split."""
+
+    train: list[Row]
+    eval: list[Row]
+    counts: dict[str, DataCounts]
 
 
-def _rows(recipe: OfflineRecipe, method: OfflineMethod, tokenizer: Any, which: Which) -> list[Row]:
-    examples = _LOADERS[method.example](recipe, which)
-    limit = recipe.eval.max_rows if which == "eval" else None
-    return method.rows(recipe, tokenizer, examples[:limit], f"data.{which}")
+def load_rows(recipe: OfflineRecipe, method: OfflineMethod, tokenizer: Any) -> OfflineRows:
+    """Raises ConfigError on anything unusable."""
+    counts: dict[str, DataCounts] = {}
+
+    def rows(which: Which, limit: int | None) -> list[Row]:
+        loaded = load(_KINDS[method.example], recipe, which)
+        counts[which] = loaded.counts
+        return method.rows(recipe, tokenizer, loaded.rows[:limit], f"data.{which}")
+
+    return OfflineRows(rows("train", None), rows("eval", recipe.eval.max_rows), counts)

@@ -96,7 +96,7 @@ def build(
     )
     method = method_of(recipe)
     tokenizer = load_tokenizer(recipe)
-    rows, eval_rows = load_rows(recipe, method, tokenizer)
+    rows, eval_rows, _ = load_rows(recipe, method, tokenizer)
     trainer = method.trainer(recipe, method.load_model(recipe), tokenizer, rows, arguments)
     hooks = Hooks(
         run_dir=run_dir,
