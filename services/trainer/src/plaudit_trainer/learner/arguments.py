@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from plaudit.errors import ConfigError
 from plaudit.schemas.recipe import Recipe
+from plaudit_trainer.learner.loss_check import check_loss
 
 if TYPE_CHECKING:
     from trl.trainer.grpo_config import GRPOConfig
@@ -102,7 +103,21 @@ def split_batch(recipe: Recipe, num_processes: int) -> int:
             "step (pipeline.groups_per_step x method.num_generations).",
             fix="choose a divisor",
         )
+    _check_replay(recipe, num_processes)
     return per_process
+
+
+def _check_replay(recipe: Recipe, num_processes: int) -> None:
+    replay = recipe.pipeline.replay
+    if replay is None:
+        return
+    replayed = replay.groups_per_step * recipe.method.num_generations
+    if replayed % num_processes:
+        raise ConfigError(
+            f"learner.num_processes = {num_processes} does not divide the {replayed} completions "
+            "that a step replays (pipeline.replay.groups_per_step x method.num_generations).",
+            fix="choose a divisor",
+        )
 
 
 def _or(value: bool | None, default: bool) -> bool:
@@ -114,21 +129,3 @@ def _epsilon_high(recipe: Recipe) -> float | None:
     if method.epsilon_high is None and method.loss_type == "cispo":
         return CISPO_CAP
     return method.epsilon_high
-
-
-def check_loss(recipe: Recipe) -> None:
-    """Raises ConfigError when the loss cannot be combined with the rest of the method."""
-    method = recipe.method
-    if method.loss_type != "vespo":
-        return
-    if method.importance_sampling.level == "sequence":
-        raise ConfigError(
-            "method.importance_sampling.level = 'sequence': VESPO computes sequence weights itself "
-            "and takes token weights.",
-            fix="set it to 'token' or 'none', or choose another method.loss_type",
-        )
-    if method.importance_sampling_level == "sequence":
-        raise ConfigError(
-            "method.importance_sampling_level = 'sequence': VESPO is sequence-level by itself.",
-            fix="set it to 'token', or choose another method.loss_type",
-        )

@@ -46,7 +46,7 @@ def load_critic(recipe: Recipe) -> ValueModel | None:
 
 def load_value_model(path: str, *, setting: str) -> ValueModel:
     """In float32. A head that is not in `path` starts at 0. Raises ConfigError about `setting`."""
-    check_model_path(path)
+    check_model_path(path, setting)
     try:
         model, found = AutoModelForSequenceClassification.from_pretrained(
             path, num_labels=1, dtype=torch.float32, output_loading_info=True
