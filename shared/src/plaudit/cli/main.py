@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from plaudit.cli import doctor, generate, judge, pipeline, runs, train, up
+from plaudit.cli import data, doctor, generate, judge, pipeline, runs, train, up
 from plaudit.cli.output import out, print_error
 from plaudit.errors import ConfigError, PlauditError
 from plaudit.local.environment import Environment
@@ -57,6 +57,7 @@ app.command()(generate.generate)
 app.command()(doctor.doctor)
 app.add_typer(runs.app, name="runs")
 app.add_typer(judge.app, name="judge")
+app.add_typer(data.app, name="data")
 if importlib.util.find_spec("plaudit.queue.cli") is not None:
     app.add_typer(importlib.import_module("plaudit.queue.cli").queue_app, name="queue")
 
