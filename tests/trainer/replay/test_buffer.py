@@ -111,7 +111,7 @@ def test_ucb_prefers_high_rewards_and_what_was_seldom_tried():
     made = filled({"a": 1.0, "b": 0.8}, strategy="ucb", ucb_c=1.0)
     assert texts(made.draw(1)) == ["a"]
     for _ in range(20):
-        made.trained_again(next(iter(made)).uid, 1.0, priority=1.0)
+        made.trained_again(group("a"), 1.0, priority=1.0)
     assert texts(made.draw(1)) == ["b"]
     greedy = filled({"a": 1.0, "b": 0.8}, strategy="ucb", ucb_c=0.0)
     assert texts(greedy.draw(1)) == ["a"]

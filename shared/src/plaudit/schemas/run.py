@@ -104,6 +104,8 @@ class Summary(Contract):
     wall_s: float
     groups_per_s: float
     ledger: Ledger
+    replayed_groups: int = 0
+    """Trained again besides the ledger's, with pipeline.replay."""
     staleness: dict[str, float]
     time_s: dict[str, float]
     weight_updates: int

@@ -32,6 +32,7 @@ def summarise(run_dir: RunDir, ledger: Ledger) -> Summary:
         wall_s=time.time() - _started_at(run_dir),
         groups_per_s=groups_per_s(steps),
         ledger=ledger,
+        replayed_groups=sum(step.get("replay", {}).get("groups", 0) for step in steps),
         staleness=_staleness(steps),
         time_s=_times(run_dir, steps),
         weight_updates=sum(1 for _, version in updates if version is not None),

@@ -1,11 +1,13 @@
 """Rank 0 takes a batch; every rank gets its share of the completions."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from plaudit.errors import ConfigError
 from plaudit_trainer.learner.batch import Row
 from plaudit_trainer.learner.source import Batch, GroupSource
 from plaudit_trainer.learner.weights import LearnedWeights
+from plaudit_trainer.replay import ReplayBuffer
 
 
 class BatchFeed:
@@ -28,10 +30,20 @@ class BatchFeed:
             raise rows
         return share(rows, state.process_index, state.num_processes)
 
-    def step_done(self) -> None:
+    def step_done(self, num_steps_done: int) -> None:
         """The batch has been trained on."""
         if self._source is not None:
             self._source.learn_weights(self.batch.groups)
+            self._source.remember(self.batch, num_steps_done)
+
+    def save_into(self, directory: Path) -> None:
+        """What a checkpoint keeps. Raises OSError."""
+        if (replay := self.replay) is not None:
+            replay.write(directory)
+
+    @property
+    def replay(self) -> ReplayBuffer | None:
+        return None if self._source is None else self._source.replay
 
     @property
     def learned(self) -> LearnedWeights | None:
@@ -46,7 +58,7 @@ class BatchFeed:
             return error
         return [
             row
-            for number, taken in enumerate(self.batch.groups)
+            for number, taken in enumerate([*self.batch.groups, *self.batch.replayed])
             for row in taken.rows(number, mask_truncated=self._mask_truncated)
         ]
 

@@ -5,7 +5,7 @@ metrics beyond it are cut off, and the next version number is a new one.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +14,17 @@ from transformers import PreTrainedTokenizerBase, TrainerCallback
 from plaudit.schemas.recipe import Recipe
 from plaudit.telemetry import get_logger
 from plaudit_trainer.group_trace import record_trained
+from plaudit_trainer.hub import HubPusher
+from plaudit_trainer.learner.best import BestBy
 from plaudit_trainer.learner.checkpoint import CheckpointRecord, CheckpointStore
 from plaudit_trainer.learner.feed import BatchFeed
+from plaudit_trainer.learner.final import NAME as FINAL
 from plaudit_trainer.learner.final import save_final
 from plaudit_trainer.learner.method_figures import check_kl, method_line
-from plaudit_trainer.learner.metrics import append_metrics, batch_figures
+from plaudit_trainer.learner.metrics import append_metrics, batch_figures, replay_figures
 from plaudit_trainer.learner.publisher import Publisher
 from plaudit_trainer.ledger import LearnerLedger
+from plaudit_trainer.tracking import Tracker
 
 if TYPE_CHECKING:
     from plaudit_trainer.learner.trainer import LearnerTrainer
@@ -45,8 +49,13 @@ class Hooks:
     publisher: Publisher
     ledger: LearnerLedger | None
     is_resumed: bool
+    tracker: Tracker = field(default_factory=Tracker)
+    hub: HubPusher | None = None
     version: int | None = None
     last_step_at_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.best = BestBy(self.recipe.budget.best_by)
 
     def training_begins(self) -> None:
         """A fresh run has a checkpoint of step 0 before anything is trained."""
@@ -61,7 +70,15 @@ class Hooks:
         """Every step is done: leave the trained model, and say so."""
         if self.recipe.budget.steps:
             save_final(self.trainer, self.tokenizer, self.run_dir, self.recipe.model.dtype)
+        if self.hub is not None:
+            self.hub.push_final(self.run_dir / FINAL)
         self._tell(learner="finished")
+
+    def close(self) -> None:
+        """However it ended: what is still on its way elsewhere is waited for, within bounds."""
+        self.tracker.close()
+        if self.hub is not None:
+            self.hub.close()
 
     def optimizer_step_done(self, figures: dict[str, Any]) -> None:
         if self.trainer.state.global_step % self.trainer.num_iterations:
@@ -74,7 +91,7 @@ class Hooks:
             self.ledger.commit_step(step, [taken.group.group_id for taken in batch.groups], {})
             for taken in batch.groups:
                 record_trained(self.run_id, taken.group, step, taken.staleness)
-        self.feed.step_done()
+        self.feed.step_done(step)
         self.publish(step)
         self._record(step, figures, method)
         is_last = step == self.recipe.budget.steps
@@ -93,11 +110,19 @@ class Hooks:
                 step=step,
                 newest_version=self.version,
                 reward_weights=learned and learned.state,
+                value=self.best.drain(),
             )
             barrier = self.trainer.accelerator.wait_for_everyone
-            self.checkpoints.write(record, self.trainer.save_into, barrier)
+            self.checkpoints.write(record, self._save_into, barrier)
             if self.ledger is not None:
                 self.ledger.checkpointed(step)
+            if self.hub is not None and step:
+                self.hub.push_checkpoint(self.checkpoints.path(step), step)
+
+    def _save_into(self, directory: str) -> str:
+        written = self.trainer.save_into(directory)
+        self.feed.save_into(Path(written))
+        return written
 
     def _record(self, step: int, figures: dict[str, Any], method: dict[str, Any]) -> None:
         engine = self._engine_figures()
@@ -119,12 +144,15 @@ class Hooks:
             "skipped_steps": self.trainer.bad_steps.drain(),
             **batch_figures(batch),
             **method,
+            **replay_figures(batch, self.feed.replay),
             **({"reward_weights": learned.weights()} if (learned := self.feed.learned) else {}),
             "engine": engine,
             "time_s": clock.drain(),
             "trl": figures,
         }
         append_metrics(self.run_dir, line)
+        self.tracker.log(step, line)
+        self.best.note(line)
         self._tell(
             step=step,
             version=self.version,

@@ -16,6 +16,7 @@ from plaudit.config import load_settings
 from plaudit.errors import Conflict, Corrupt, PlauditError, Stalled
 from plaudit.schemas.recipe import Recipe
 from plaudit.telemetry import export_spans, get_logger, setup_logging
+from plaudit_trainer.hub import HubPusher
 from plaudit_trainer.learner.announcer import Announcer
 from plaudit_trainer.learner.checkpoint import CheckpointRecord, CheckpointStore
 from plaudit_trainer.learner.memory import explaining_out_of_memory
@@ -28,8 +29,10 @@ from plaudit_trainer.learner.weights import LearnedWeights
 from plaudit_trainer.ledger import LearnerLedger
 from plaudit_trainer.policy_store import PolicyStore
 from plaudit_trainer.redis_clients import connect_sync
+from plaudit_trainer.replay import ReplayBuffer
 from plaudit_trainer.run_dir import RunDir
 from plaudit_trainer.settings import TrainerSettings
+from plaudit_trainer.tracking import Tracker, open_tracker
 
 if TYPE_CHECKING:
     from plaudit_trainer.learner.hooks import Hooks
@@ -100,6 +103,7 @@ def train(run_dir: RunDir, leader: Leader | None, stop: StopSignal) -> None:
         run_dir.path / "checkpoints",
         keep=recipe.budget.keep_checkpoints,
         is_writer=leader is not None,
+        best_is=recipe.budget.best_is,
     )
     newest = checkpoints.newest()
     if leader is not None:
@@ -107,6 +111,7 @@ def train(run_dir: RunDir, leader: Leader | None, stop: StopSignal) -> None:
         go_back(run_dir, leader.ledger, newest)
         check_ledger(leader.ledger, recipe, newest)
         leader.source.learned = learned_weights(recipe, newest)
+        leader.source.replay = replay_buffer(recipe, checkpoints, newest)
     hooks = build(run_dir, recipe, leader, checkpoints, newest)
     resume_from = None if newest is None else str(checkpoints.path(newest.step))
     stop.defer()
@@ -123,6 +128,8 @@ def train(run_dir: RunDir, leader: Leader | None, stop: StopSignal) -> None:
         if leader is not None:
             wait_announced(leader, recipe.pipeline.stall_timeout_s)
         hooks.training_ends()
+    finally:
+        hooks.close()
     hooks.trainer.accelerator.end_training()
 
 
@@ -172,6 +179,18 @@ def learned_weights(recipe: Recipe, newest: CheckpointRecord | None) -> LearnedW
     return LearnedWeights(weights, recipe.mixing.learning_rate, state)
 
 
+def replay_buffer(
+    recipe: Recipe, checkpoints: CheckpointStore, newest: CheckpointRecord | None
+) -> ReplayBuffer | None:
+    """As the newest checkpoint has it. Raises Corrupt."""
+    if recipe.pipeline.replay is None:
+        return None
+    replay = ReplayBuffer(recipe.pipeline.replay, recipe.seed)
+    if newest is not None:
+        replay.read(checkpoints.path(newest.step))
+    return replay
+
+
 def build(
     run_dir: RunDir,
     recipe: Recipe,
@@ -211,6 +230,10 @@ def build(
     if newest is not None:
         trainer.load_method(checkpoints.path(newest.step))
     store, announcer = (leader.store, leader.announcer) if leader else (None, None)
+    last_step = 0 if newest is None else newest.step
+    tracker = Tracker()
+    if leader is not None:
+        tracker = open_tracker(recipe, run_dir.path, run_dir.run_id, last_step)
     hooks = Hooks(
         run_id=run_dir.run_id,
         run_dir=run_dir.path,
@@ -222,6 +245,8 @@ def build(
         publisher=Publisher(trainer, tokenizer, store, announcer, recipe),
         ledger=leader.ledger if leader else None,
         is_resumed=newest is not None,
+        tracker=tracker,
+        hub=HubPusher(recipe.hub, run_dir.path) if leader and recipe.hub else None,
     )
     trainer.hooks = hooks
     trainer.add_callback(BeginCallback(hooks))

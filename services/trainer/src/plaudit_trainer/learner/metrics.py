@@ -10,6 +10,7 @@ from typing import Any
 
 from plaudit_trainer.learner import disk
 from plaudit_trainer.learner.source import Batch, Taken
+from plaudit_trainer.replay import ReplayBuffer
 
 FILE_NAME = "metrics.jsonl"
 
@@ -56,6 +57,15 @@ def batch_figures(batch: Batch) -> dict[str, Any]:
         },
         "staleness": _staleness([taken.staleness for taken in batch.groups]),
     }
+
+
+def replay_figures(batch: Batch, replay: ReplayBuffer | None) -> dict[str, Any]:
+    """Of the groups that were trained on again; nothing where the recipe replays none."""
+    if replay is None:
+        return {}
+    ages = [taken.staleness for taken in batch.replayed]
+    figures = {"groups": len(ages), "staleness_mean": _mean(ages)}
+    return {"replay": {**figures, "size": len(replay), "bytes": replay.num_bytes}}
 
 
 def _rewards(groups: Iterable[Taken]) -> dict[str, dict[str, float | int | None]]:

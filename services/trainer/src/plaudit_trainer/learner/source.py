@@ -1,5 +1,6 @@
 """Where the learner's groups come from: the oldest ready ones that are fit to train on."""
 
+import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
@@ -12,6 +13,7 @@ from plaudit_trainer.learner.batch import Row
 from plaudit_trainer.learner.credit import Credit, assign_credits, means
 from plaudit_trainer.learner.wait import GroupLedger, Wait
 from plaudit_trainer.learner.weights import LearnedWeights
+from plaudit_trainer.replay import ReplayBuffer
 
 POLL_S = 0.02
 MAX_DROPPED_PER_STEP = 64
@@ -30,6 +32,20 @@ class Taken:
     credit: Credit
     staleness: int
     is_on_policy: bool = False
+
+    @property
+    def reward(self) -> float:
+        """Mean over the completions that have one."""
+        return statistics.fmean(self._known)
+
+    @property
+    def spread(self) -> float:
+        """Mean distance of the rewards from their mean: |advantage| before any scaling."""
+        return statistics.fmean(abs(reward - self.reward) for reward in self._known)
+
+    @property
+    def _known(self) -> list[float]:
+        return [reward for reward in self.credit.rewards if reward is not None]
 
     def rows(self, number: int, *, mask_truncated: bool) -> list[Row]:
         """`number`: of the group in the batch."""
@@ -57,6 +73,8 @@ class Batch:
     groups: list[Taken]
     dropped: dict[str, int] = field(default_factory=dict)
     """How many groups were dropped in search of this batch, by reason."""
+    replayed: list[Taken] = field(default_factory=list)
+    """Of earlier steps, trained on again beside the others."""
     wait_s: float = 0.0
     credit_s: float = 0.0
 
@@ -75,6 +93,7 @@ class GroupSource:
     first_version: int = 0
     is_stopping: Callable[[], bool] = lambda: False
     learned: LearnedWeights | None = None
+    replay: ReplayBuffer | None = None
 
     def take(self, num_steps_done: int) -> Batch:
         """The next batch. Its groups stay ready until the step is committed.
@@ -92,6 +111,7 @@ class GroupSource:
             batch.credit_s += time.monotonic() - started_s
             if not dropped:
                 batch.wait_s = wait.total_s
+                batch.replayed = self._replayed(num_steps_done)
                 return batch
             self.ledger.commit_step(num_steps_done + 1, [], dropped)
             self._count(dropped, batch)
@@ -125,6 +145,14 @@ class GroupSource:
                 taken.append(self._taken(group, credit, num_steps_done))
         return taken, dropped
 
+    def _replayed(self, num_steps_done: int) -> list[Taken]:
+        if self.replay is None:
+            return []
+        groups = [item.group for item in self.replay.draw(num_steps_done)]
+        credits = assign_credits(groups, self.mixer(), self.method)
+        pairs = zip(groups, credits, strict=True)
+        return [self._taken(group, one, num_steps_done) for group, one in pairs if one is not None]
+
     @property
     def method(self) -> MethodRecipe:
         return self.recipe.method
@@ -137,6 +165,16 @@ class GroupSource:
         """After a step, where the recipe has the weights learned."""
         if self.learned is not None:
             self.learned.step(means([taken.credit for taken in groups]))
+
+    def remember(self, batch: Batch, num_steps_done: int) -> None:
+        """Keep the new groups of a step that is done for others, and what the replayed earned."""
+        if self.replay is None:
+            return
+        for taken in batch.groups:
+            step = num_steps_done - 1 - taken.staleness
+            self.replay.add(taken.group, taken.reward, taken.spread, step)
+        for taken in batch.replayed:
+            self.replay.trained_again(taken.group, taken.reward, taken.spread)
 
     def _unfit(self, group: ReadyGroup, num_steps_done: int) -> str | None:
         completions = group.rollout.completions

@@ -56,8 +56,9 @@ class ReplayBuffer:
             item = known.with_reward(reward, priority).model_copy(update=newest)
         return self._put(item)
 
-    def trained_again(self, uid: str, reward: float, priority: float) -> None:
-        """What a replayed group earned; nothing where it has left the buffer meanwhile."""
+    def trained_again(self, group: ReadyGroup, reward: float, priority: float) -> None:
+        """What a replayed group is worth; nothing where its prompt has left the buffer."""
+        uid = uid_of(group.rollout.prompt, group.rollout.prompt_token_ids)
         if (item := self._items.get(uid)) is not None:
             self._items[uid] = item.with_reward(reward, priority)
 

@@ -44,6 +44,7 @@ from plaudit.schemas.recipe.offline import (
     UnitRewardModelRecipe,
 )
 from plaudit.schemas.recipe.online import EvalRecipe, PipelineRecipe, Recipe, SelectionRecipe
+from plaudit.schemas.recipe.replay import ReplayRecipe
 from plaudit.schemas.recipe.rewards import JUDGE_KEY, JudgeRecipe, OnMissing, RewardRecipe
 from plaudit.schemas.recipe.run import BudgetRecipe, RunRecipe
 from plaudit.schemas.recipe.tracking import TrackingRecipe, TrackioRecipe, WandbRecipe
@@ -82,6 +83,7 @@ __all__ = [
     "OnlineMethod",
     "PipelineRecipe",
     "Recipe",
+    "ReplayRecipe",
     "RewardModelMethod",
     "RewardModelRecipe",
     "RewardRecipe",

@@ -1,12 +1,13 @@
 """The recipe of online training."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from plaudit.schemas.common import Contract
 from plaudit.schemas.mixing import RecipeMixing
 from plaudit.schemas.recipe.method import MethodRecipe
+from plaudit.schemas.recipe.replay import ReplayRecipe
 from plaudit.schemas.recipe.rewards import JUDGE_KEY, JudgeRecipe, OnMissing, RewardRecipe
 from plaudit.schemas.recipe.run import RunRecipe
 
@@ -43,6 +44,7 @@ class PipelineRecipe(Contract):
     reward_delay_s: float = Field(default=0.0, ge=0.0)
     """Latency added to every reward call: for benchmarks only."""
     selection: SelectionRecipe = SelectionRecipe()
+    replay: ReplayRecipe | None = None
 
 
 class EvalRecipe(Contract):
@@ -63,6 +65,9 @@ class Recipe(RunRecipe):
 
     rewards: list[RewardRecipe] = []
     judge: JudgeRecipe | None = None
+    reward_models: dict[str, dict[str, Any]] = Field(default={}, max_length=64)
+    """Tables as [reward.models.NAME] of plaudit.toml, for a reward service that the run starts
+    itself. `seed` is a path; a discriminator's versions are kept in the run's directory."""
     mixing: RecipeMixing = RecipeMixing()
     method: MethodRecipe = MethodRecipe()
     pipeline: PipelineRecipe = PipelineRecipe()
@@ -72,6 +77,16 @@ class Recipe(RunRecipe):
     def has_a_reward(self) -> Self:
         if not self.rewards and self.judge is None:
             raise ValueError("rewards: empty, and there is no [judge]; name at least one reward")
+        return self
+
+    @model_validator(mode="after")
+    def replay_is_corrected(self) -> Self:
+        weights = self.method.importance_sampling.level != "none"
+        if self.pipeline.replay is not None and not weights and self.method.proximal != "engine":
+            raise ValueError(
+                "pipeline.replay: old groups need an off-policy correction; set "
+                "method.importance_sampling.level or method.proximal = 'engine'"
+            )
         return self
 
     @model_validator(mode="after")

@@ -13,8 +13,8 @@ class ReplayRecipe(Contract):
     groups_per_step: int = Field(default=4, ge=1, le=4096)
     """Replayed beside `pipeline.groups_per_step` new ones, once the buffer has so many."""
     strategy: Literal["uniform", "priority", "ucb"] = "uniform"
-    """priority: in proportion to the mean |advantage|; ucb: the highest mean reward + ucb_c *
-    sqrt(ln t / n), n being how often it was trained on."""
+    """priority: in proportion to the mean distance of a group's rewards from their mean; ucb: the
+    highest mean reward + ucb_c * sqrt(ln t / n), n being how often it was trained on."""
     ucb_c: float = Field(default=1.0, ge=0.0)
     capacity: int = Field(default=4000, ge=1, le=1_000_000)
     """Groups. A full buffer gives up the one of the lowest mean reward, for a better one only."""
