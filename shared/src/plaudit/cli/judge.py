@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -93,7 +95,7 @@ def _add(name: str, text: str, verb: Verb | None) -> None:
             raise ConfigError(f"--output {path} is the input itself.", fix="name another file")
         fields = {"judge": judge, "rubric": rubric, "lane": "eval", "run_id": run_id or path.stem}
         asked, gold = (verb, None) if verb else _labelled(input_path)
-        source = Source(input_path, asked, _defaults(asked, fields, settings or []), gold)
+        source = Source(input_path, asked, defaults_of(asked, fields, settings or []), gold)
         _execute(Command(source, path, concurrency, stall_timeout_s, as_json))
 
     app.command(name, help=text)(command)
@@ -113,7 +115,7 @@ def _labelled(path: Path) -> tuple[Verb, TypeAdapter[Any]]:
     return verbs.PAIRWISE, GOLD_WINNER
 
 
-def _defaults(verb: Verb, fields: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
+def defaults_of(verb: Verb, fields: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
     """Raises ConfigError: the verb has no such field."""
     defaults = {name: value for name, value in fields.items() if value is not None}
     for override in overrides:
@@ -126,12 +128,13 @@ def _defaults(verb: Verb, fields: dict[str, Any], overrides: list[str]) -> dict[
     return defaults
 
 
-def _execute(command: Command) -> None:
+@contextmanager
+def answered(command: Command) -> Iterator[tuple[Results, Progress]]:
+    """The answers to all items that can be answered; those without one are asked."""
     checked = command.source.check()
     failures = read_failures(failures_path(command.output))
     progress = Progress(checked.num_items, earlier_failures=failures)
     with Results(command.output, command.source.verb) as results:
-        started_s = time.monotonic()
         try:
             asyncio.run(_judge(command, checked, results, progress))
         except BaseException:
@@ -139,6 +142,12 @@ def _execute(command: Command) -> None:
             raise
         finally:
             write_failures(failures_path(command.output), progress.unsolved())
+        yield results, progress
+
+
+def _execute(command: Command) -> None:
+    started_s = time.monotonic()
+    with answered(command) as (results, progress):
         wall_s = time.monotonic() - started_s
         estimates = asyncio.run(_assess(command, results))
         summary = summarize(results, progress, wall_s) | estimates

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from plaudit.cli import data, doctor, generate, judge, pipeline, runs, train, up
+from plaudit.cli import data, doctor, generate, judge, pairs, pipeline, runs, train, up
 from plaudit.cli.output import out, print_error
 from plaudit.errors import ConfigError, PlauditError
 from plaudit.local.environment import Environment
@@ -54,6 +54,7 @@ app.command()(train.train)
 app.command()(train.demo)
 app.command()(pipeline.pipeline)
 app.command()(generate.generate)
+app.command()(pairs.pairs)
 app.command()(doctor.doctor)
 app.add_typer(runs.app, name="runs")
 app.add_typer(judge.app, name="judge")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 from uuid import uuid4
 
 from plaudit.client import RolloutClient
@@ -49,8 +50,9 @@ class RolloutGenerator:
 
     async def _group(self, key: str) -> RolloutGroup:
         future, timeout_s = self._future(key), self._client.options.timeout_s
+        either: set[asyncio.Future[Any]] = {future, self._collector}
         first = asyncio.FIRST_COMPLETED
-        await asyncio.wait({future, self._collector}, timeout=timeout_s, return_when=first)
+        await asyncio.wait(either, timeout=timeout_s, return_when=first)
         if not future.done() and self._collector.done():
             self._collector.result()  # raises what ended it
         if not future.done():

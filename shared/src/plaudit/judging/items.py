@@ -1,7 +1,7 @@
 """The lines of a JSONL file, as requests."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,18 +40,21 @@ class Checked:
 
 @dataclass(frozen=True)
 class Source:
-    """`defaults` fill what a line leaves out; `gold` reads the column of what is right."""
+    """`defaults` fill what a line leaves out; `gold` reads the column of what is right; `adapt`
+    makes a line of another kind one of the verb's, or passes it over (None)."""
 
     path: Path
     verb: Verb
     defaults: Mapping[str, Any]
     gold: TypeAdapter[Any] | None = None
+    adapt: Callable[[dict[str, Any], str], dict[str, Any] | None] = lambda fields, place: fields
 
     def items(self) -> Iterator[Item]:
         """Raises ConfigError that names the line and the column."""
         for number, line in enumerate(read_lines(self.path), start=1):
-            if line.strip():
-                yield self._item(line, f"{self.path}:{number}")
+            place = f"{self.path}:{number}"
+            if line.strip() and (fields := self.adapt(json_object(line, place), place)):
+                yield self._item(fields, place)
 
     def check(self) -> Checked:
         """Reads all items once: no call is paid for before a typo is found.
@@ -71,11 +74,12 @@ class Source:
                     fix="give each line an `id` of its own; lines without one must differ",
                 )
         if not seen:
-            raise ConfigError(f"{self.path} has no lines.", fix="write one JSON object per line")
+            raise ConfigError(
+                f"{self.path} has no lines to judge.", fix="write one JSON object per line"
+            )
         return Checked(len(seen), frozenset(judges), frozenset(rubrics))
 
-    def _item(self, line: bytes, place: str) -> Item:
-        fields = json_object(line, place)
+    def _item(self, fields: dict[str, Any], place: str) -> Item:
         item_id = fields.pop("id", None)
         fields.pop("metadata", None)
         gold = self._gold(fields, place)

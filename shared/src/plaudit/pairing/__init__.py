@@ -1,0 +1,1 @@
+"""Preference pairs from tournaments among the completions of a prompt."""
