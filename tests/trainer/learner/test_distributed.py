@@ -109,3 +109,39 @@ def test_deepspeed_zero_2_trains_and_resumes(
     assert code == 0, output
     assert ledger.counts().trained == 3 * GROUPS_PER_STEP
     assert_close(run_dir, one_process)
+
+
+def test_two_processes_with_a_critic_learn_what_one_learns(
+    train_here, learner, ledger, make_recipe, make_group, make_run_dir
+):
+    """The middle group of a step lies on both of them."""
+    groups = [make_group(number) for number in range(2 * 3)]
+    method = {
+        "name": "ppo",
+        "learning_rate": 1e-3,
+        "kl": {"coefficient": 0.05, "target": 0.5, "horizon": 100},
+        "critic": {"learning_rate": 1e-3, "normalize_rewards": True},
+    }
+    run_dirs = []
+    for num_processes in (1, 2):
+        recipe = make_recipe(
+            method=method,
+            budget={"steps": 2},
+            pipeline={"groups_per_step": 3, "stall_timeout_s": 300},
+            learner={"num_processes": num_processes},
+        )
+        run_dirs.append(make_run_dir(recipe, str(num_processes)))
+        ledger.fill(groups)
+        if num_processes == 1:
+            train_here(run_dirs[-1])
+        else:
+            code, output = learner.run(
+                run_dirs[-1], *ACCELERATE, "--multi_gpu", "--num_processes=2"
+            )
+            assert code == 0, output
+        ledger.client.flushall()
+    one, two = run_dirs
+    assert_close(two, one)
+    lines = [json.loads((path / "metrics.jsonl").read_text().splitlines()[-1]) for path in run_dirs]
+    for name in ("advantage", "kl", "kl_coefficient", "returns", "value_loss"):
+        assert lines[1][name] == pytest.approx(lines[0][name], rel=1e-3, abs=1e-6), name
