@@ -7,6 +7,8 @@ from plaudit_trainer.offline.method import OfflineMethod
 
 METHODS = {
     "sft": "plaudit_trainer.offline.sft.method:Sft",
+    "dpo": "plaudit_trainer.offline.dpo.method:Dpo",
+    "kto": "plaudit_trainer.offline.kto.method:Kto",
     "rm": "plaudit_trainer.offline.reward_model.method:RewardModel",
     "unit_rm": "plaudit_trainer.offline.unit_rm.method:UnitRewardModel",
 }

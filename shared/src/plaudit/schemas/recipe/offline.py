@@ -52,6 +52,14 @@ class DpoMethod(OfflineMethodRecipe):
     logp_reduce: Literal["sum", "mean"] = "sum"
     """Over the tokens of an answer; the paper sums."""
 
+    @model_validator(mode="after")
+    def exo_needs_smoothing(self) -> Self:
+        if self.loss_type == "exo_pair" and self.label_smoothing == 0.0:
+            raise ValueError(
+                "label_smoothing = 0: loss_type 'exo_pair' needs it above 0; its paper takes 1e-3"
+            )
+        return self
+
 
 class KtoMethod(OfflineMethodRecipe):
     """Kahneman-Tversky optimisation, arXiv 2402.01306, on answers labelled good or bad."""
@@ -126,6 +134,17 @@ class DpoRecipe(OfflineRecipe):
 
 class KtoRecipe(OfflineRecipe):
     method: KtoMethod
+
+    @model_validator(mode="after")
+    def pairs_answers_up(self) -> Self:
+        """The KL is estimated from answers to other prompts of the same pass."""
+        per_process = self.method.batch_size // self.learner.num_processes
+        if (self.method.backward_batch_size or per_process) < 2:
+            raise ValueError(
+                "method.backward_batch_size (or method.batch_size / learner.num_processes) is "
+                "below 2: kto estimates a KL from other rows of the same pass"
+            )
+        return self
 
 
 class RewardModelRecipe(OfflineRecipe):
