@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from plaudit_trainer.seed.dataset import make_dataset, write_rows
+from plaudit_trainer.seed.examples import write_examples
 from plaudit_trainer.seed.settings import TASKS, SeedSettings, Task
 
 Progress = Callable[[str, float], None]
@@ -73,8 +74,12 @@ def _build(paths: SeedPaths, settings: SeedSettings, progress: Progress | None) 
     report = progress or (lambda stage, fraction: None)
     report("data", 0.0)
     dataset = make_dataset(settings)
-    write_rows(dataset.train, paths.train_path)
-    write_rows(dataset.evaluation, paths.eval_path)
+    for problems, path in (
+        (dataset.train, paths.train_path),
+        (dataset.evaluation, paths.eval_path),
+    ):
+        write_rows(problems, path)
+        write_examples(problems, path, settings.seed)
     report("data", 1.0)
     report("model", 0.0)
     # Here and not above, because it takes seconds and a finished seed does not need it.
