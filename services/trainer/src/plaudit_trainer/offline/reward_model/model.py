@@ -1,10 +1,13 @@
 """A language model's backbone with a linear head that gives a reward at every token."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import torch
-from transformers import AutoConfig, AutoModelForTokenClassification, PreTrainedModel
+from transformers import AutoConfig, PreTrainedModel
 from transformers.modeling_layers import GenericForTokenClassification
+from transformers.models.auto.modeling_auto import MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING
 from transformers.utils import logging
 
 from plaudit.errors import ConfigError
@@ -29,28 +32,47 @@ class ValueHead(torch.nn.Linear):
 def load_reward_model(path: str, seed: int) -> PreTrainedModel:
     """Its logits are (B, T, 1). The head is always a fresh one. Raises ConfigError."""
     check_model_path(path)
-    verbosity = logging.get_verbosity()
-    # It would report the head that it does not find.
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
-        config = AutoConfig.from_pretrained(
-            path, num_labels=1, classifier_dropout=0.0, token_classification_bias=False
-        )
-        model: Any = AutoModelForTokenClassification.from_pretrained(
-            path, config=config, dtype=torch.float32
-        )
+        model = _load(path)
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"model.path = {path!r}: the model cannot be loaded: {str(error).strip()[:500]}",
-            fix="give a causal language model of a common kind (Qwen, Llama, Mistral, Gemma, Phi)",
+            fix="give a model directory or a hub id that can be reached",
         ) from error
-    finally:
-        logging.set_verbosity(verbosity)
-    if not isinstance(model, GenericForTokenClassification):
+    model.score = ValueHead(model.config.get_text_config().hidden_size, seed)
+    return cast(PreTrainedModel, model)
+
+
+def _load(path: str) -> Any:
+    """With a head to be replaced. Raises ConfigError, OSError, ValueError."""
+    config = AutoConfig.from_pretrained(
+        path, num_labels=1, classifier_dropout=0.0, token_classification_bias=False
+    )
+    kind: Any = MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING.get(type(config), object)
+    if not issubclass(kind, GenericForTokenClassification):
         raise ConfigError(
-            f"model.path = {path!r}: a {type(model).__name__} cannot become a reward model.",
+            f"model.path = {path!r}: a model of type {config.model_type!r} cannot become a reward "
+            "model.",
             fix="give a causal language model of a common kind (Qwen, Llama, Mistral, Gemma, Phi)",
         )
-    loaded: Any = model
-    loaded.score = ValueHead(config.get_text_config().hidden_size, seed)
-    return cast(PreTrainedModel, loaded)
+    with _without_report():
+        model, found = kind.from_pretrained(
+            path, config=config, dtype=torch.float32, output_loading_info=True
+        )
+    if missing := sorted(name for name in found["missing_keys"] if not name.startswith("score.")):
+        raise ConfigError(
+            f"model.path = {path!r}: its file lacks weights: {', '.join(missing[:5])}.",
+            fix="give a whole model",
+        )
+    return model
+
+
+@contextmanager
+def _without_report() -> Iterator[None]:
+    """Transformers would warn of the head that it does not find."""
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)

@@ -13,7 +13,7 @@ from plaudit_trainer.model_path import check_model_path
 def load_reference(recipe: UnitRewardModelRecipe, tokenizer: Any) -> PreTrainedModel:
     """It does not learn. Raises ConfigError."""
     path = recipe.method.reference_path or recipe.model.path
-    check_model_path(path)
+    check_model_path(path, "method.reference_path")
     try:
         reference: Any = AutoModelForCausalLM.from_pretrained(
             path, dtype=getattr(torch, recipe.model.dtype)
