@@ -35,7 +35,7 @@ def grpo_config(
         max_completion_length=method.max_completion_tokens,
         temperature=method.temperature,
         loss_type="grpo" if method.loss_type == "sequence" else method.loss_type,
-        beta=method.beta or float(method.kl is not None),
+        beta=_reference_beta(recipe),
         epsilon=method.epsilon,
         epsilon_high=_epsilon_high(recipe),
         importance_sampling_level=method.importance_sampling_level,
@@ -122,6 +122,13 @@ def _check_replay(recipe: Recipe, num_processes: int) -> None:
 
 def _or(value: bool | None, default: bool) -> bool:
     return default if value is None else value
+
+
+def _reference_beta(recipe: Recipe) -> float:
+    """TRL makes a reference model for a beta. Beneath an adapter the reference is there."""
+    if recipe.model.lora is not None:
+        return 0.0
+    return recipe.method.beta or float(recipe.method.kl is not None)
 
 
 def _epsilon_high(recipe: Recipe) -> float | None:

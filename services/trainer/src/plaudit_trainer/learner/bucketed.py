@@ -5,11 +5,9 @@ Tensor shapes: B completions, N of a pass, C completion tokens, T tokens of a se
 
 from collections import defaultdict
 from contextlib import nullcontext
-from typing import Any, cast
+from typing import Any
 
 import torch
-from accelerate.utils import is_peft_model
-from transformers import PreTrainedModel
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from plaudit_trainer.learner.clock import StepClock
@@ -23,6 +21,7 @@ from plaudit_trainer.learner.passes import (
     take_rows,
 )
 from plaudit_trainer.learner.scored_states import ScoredStates
+from plaudit_trainer.learner.whole_weights import base_model
 
 
 class BucketedTrainer(GRPOTrainer):
@@ -127,11 +126,6 @@ class BucketedTrainer(GRPOTrainer):
         if outputs.entropy is not None:
             entropies_BC = _spread(outputs.entropy, is_scored_BC)
         return logprobs_BC, entropies_BC, outputs.aux_loss
-
-
-def base_model(model: Any) -> PreTrainedModel:
-    """Without the adapters around it, if it has any."""
-    return cast(PreTrainedModel, model.get_base_model() if is_peft_model(model) else model)
 
 
 def _spread(values_1N: torch.Tensor, is_scored_BC: torch.Tensor) -> torch.Tensor:

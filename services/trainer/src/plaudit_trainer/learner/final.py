@@ -18,10 +18,12 @@ def save_final(
     """All ranks together. Raises ConfigError when the disk refuses."""
     import torch
 
-    state = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+    from plaudit_trainer.learner.whole_weights import base_model, whole_weights
+
+    state = whole_weights(trainer)
     if not trainer.accelerator.is_main_process:
         return
-    model = trainer.accelerator.unwrap_model(trainer.model)
+    model = base_model(trainer.accelerator.unwrap_model(trainer.model))
     # Converted once for each storage, so that what is tied stays tied and is written once.
     converted: dict[int, torch.Tensor] = {}
     weights = {

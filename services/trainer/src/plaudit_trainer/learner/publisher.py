@@ -9,6 +9,7 @@ from transformers.core_model_loading import revert_weight_conversion
 from plaudit.schemas.recipe import Recipe
 from plaudit_trainer.learner.announcer import Announcer
 from plaudit_trainer.learner.probe import compute_probe, probe_sequences, tolerance_of
+from plaudit_trainer.learner.whole_weights import base_model, whole_model, whole_weights
 from plaudit_trainer.policy_store import PolicyStore
 
 if TYPE_CHECKING:
@@ -38,8 +39,7 @@ class Publisher:
     def publish(self, step: int) -> int | None:
         """The new version; None on the ranks that do not write."""
         weights = policy_weights(self._trainer, self._dtype)
-        model = self._trainer.accelerator.unwrap_model(self._trainer.model)
-        probe = compute_probe(model, self._sequences, self._tolerance)
+        probe = compute_probe(whole_model(self._trainer), self._sequences, self._tolerance)
         if self._store is None:
             return None
         announcement = self._store.publish(step, weights, policy_config(self._trainer), probe)
@@ -50,20 +50,24 @@ class Publisher:
 
 
 def policy_weights(trainer: "LearnerTrainer", dtype: torch.dtype) -> dict[str, torch.Tensor]:
-    """Names as in a checkpoint of transformers, plus `lm_head.weight` when it is tied.
+    """Names as in a checkpoint of transformers, plus `lm_head.weight` when it is tied. All ranks
+    together, empty on all but the first.
 
     An engine that reloads in place leaves a tied head behind unless it is given explicitly.
     """
-    model = trainer.accelerator.unwrap_model(trainer.model)
-    state = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+    model = base_model(trainer.accelerator.unwrap_model(trainer.model))
+    state = whole_weights(trainer)
+    if not state:
+        return {}
     weights = revert_weight_conversion(model, state)
     plain = {
         name: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else tensor.dtype)
         for name, tensor in weights.items()
     }
-    head = model.get_output_embeddings()
+    head = model.get_output_embeddings()  # type: ignore[no-untyped-call]
     if LM_HEAD not in plain and head is not None:
-        plain[LM_HEAD] = head.weight.detach().to("cpu", dtype)
+        tied = next(name for name, one in model.named_parameters() if one is head.weight)
+        plain[LM_HEAD] = plain[tied]
     return _unshared(plain)
 
 
@@ -79,6 +83,6 @@ def _unshared(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def policy_config(trainer: "LearnerTrainer") -> dict[str, Any]:
-    model = trainer.accelerator.unwrap_model(trainer.model)
+    model = base_model(trainer.accelerator.unwrap_model(trainer.model))
     config: dict[str, Any] = model.config.to_dict()
     return {**config, "tie_word_embeddings": False}
