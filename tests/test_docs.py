@@ -33,11 +33,20 @@ import plaudit_sandbox.cli
 import plaudit_sandbox.metrics
 import plaudit_trainer.cli
 import plaudit_trainer.conductor.metrics
+import plaudit_trainer.data.loading
 from plaudit.config import ServiceSettings
 from plaudit.config.api_key import WithApiKey
 from plaudit.config.keys import NamedKey
 from plaudit.local.recipes import read_recipe
 from plaudit.queue import QueueOptions, queue_metrics
+from plaudit.schemas.recipe import (
+    DataRecipe,
+    FilterRecipe,
+    GrailRecipe,
+    LengthBudgetRecipe,
+    SourceOptions,
+    SourceRecipe,
+)
 from plaudit_judge.judges.base import LimitedSpec, SpecBase
 from plaudit_judge.judges.claude import ClaudeSpec
 from plaudit_judge.judges.claude_batch_spec import BatchSpec
@@ -81,7 +90,7 @@ METRICS: dict[str, tuple[ModuleType, ...]] = {
     "reward": (plaudit_reward.metrics,),
     "judge": (plaudit_judge.metrics,),
     "sandbox": (plaudit_sandbox.metrics,),
-    "trainer": (plaudit_trainer.conductor.metrics,),
+    "trainer": (plaudit_trainer.conductor.metrics, plaudit_trainer.data.loading),
     "every-service": (
         plaudit.service.middleware,
         plaudit.service.gate,
@@ -112,6 +121,14 @@ SETTINGS: dict[str, tuple[Any, ...]] = {
     ),
     "sandbox": (SandboxSettings,),
     "trainer": (TrainerSettings,),
+    "data": (
+        DataRecipe,
+        SourceOptions,
+        SourceRecipe,
+        FilterRecipe,
+        GrailRecipe,
+        LengthBudgetRecipe,
+    ),
     "every-service": (ServiceSettings, NamedKey, WithApiKey),
     "queue": (QueueOptions,),
 }

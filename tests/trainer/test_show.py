@@ -1,15 +1,23 @@
 """What `plaudit data show` is told: text, tokens, what is learned, what was dropped."""
 
 import json
+from typing import Any
 
 import pytest
 
-from plaudit.schemas.recipe import DpoRecipe, KtoRecipe, Recipe, RewardModelRecipe, SftRecipe
+from plaudit.schemas.recipe import (
+    DpoRecipe,
+    KtoRecipe,
+    Recipe,
+    RewardModelRecipe,
+    RunRecipe,
+    SftRecipe,
+)
 from plaudit_trainer.data.rendering import load_tokenizer
 from plaudit_trainer.seed.tokenizer import make_tokenizer
 from plaudit_trainer.show import shown
 
-KINDS = {
+KINDS: dict[str, type[RunRecipe]] = {
     "grpo": Recipe,
     "sft": SftRecipe,
     "dpo": DpoRecipe,
@@ -32,7 +40,7 @@ def show(tmp_path, tokenizer_dir):
     def make(method, *rows, num_rows=3, **data):
         path = tmp_path / "rows.jsonl"
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        document = {
+        document: dict[str, Any] = {
             "name": "r",
             "method": {"name": method},
             "model": {"path": tokenizer_dir, "max_model_tokens": 64},

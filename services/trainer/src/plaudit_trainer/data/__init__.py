@@ -5,11 +5,11 @@ formats      what a row of each format means
 prompts      templates, system prompts, length budgets
 mixture      several sources in one; parts: the validation split and chunks
 lengths      what becomes of rows that are too long
-load         all of it, in that order
+loading      all of it, in that order
 """
 
 from plaudit_trainer.data.counts import DataCounts
-from plaudit_trainer.data.load import (
+from plaudit_trainer.data.loading import (
     Loaded,
     load,
     load_conversations,

@@ -26,6 +26,7 @@ class PromptBuilder:
 
     def __init__(self, recipe: DataRecipe) -> None:
         self._system = _system_template(recipe.system_prompt)
+        self._last_system = Message(role="system", content="")
         self._template = _prompt_template(recipe.prompt_template)
         self._budget = recipe.length_budget
 
@@ -61,7 +62,9 @@ class PromptBuilder:
         if isinstance(self._system, Message):
             return [self._system, *messages]
         text = render(self._system, "data.system_prompt", record.place, record.values)
-        return [Message(role="system", content=text), *messages]
+        if text != self._last_system.content:  # most rows share one
+            self._last_system = Message(role="system", content=text)
+        return [self._last_system, *messages]
 
 
 def _system_template(given: str | None) -> Template | Message | None:
