@@ -47,5 +47,5 @@ class SeedSettings(BaseModel):
 
 TASKS: dict[Task, SeedSettings] = {
     "demo": SeedSettings(),
-    "slate": SeedSettings(task="slate", warmup_mix={"slate": 1.0}),
+    "slate": SeedSettings(task="slate", warmup_mix={"slate": 1.0}, warmup_steps=400),
 }
