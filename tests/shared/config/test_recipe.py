@@ -13,6 +13,16 @@ from plaudit.errors import ConfigError
 from plaudit.schemas.mixing import Gate
 from plaudit.schemas.recipe import DataRecipe, EvalRecipe, JudgeRecipe, Recipe, RewardRecipe
 
+MIXTURE = DataRecipe.model_validate(
+    {
+        "sources": [
+            {"path": "o/n", "columns": {"question": "q"}, "weight": 0.5, "config": "main"},
+            {"path": "b", "filters": [{"column": "a", "op": "not in", "value": ["x", 1]}]},
+        ],
+        "validation_fraction": 0.1,
+        "grail": {"show_ids": True},
+    }
+)
 MINIMAL = """
 name = "tiny"
 
@@ -129,6 +139,7 @@ RECIPES = [
     Recipe(name="a", judge=JudgeRecipe(kinds=["x"])),
     Recipe(name="a", judge=JudgeRecipe(schedule="swiss", swiss_rounds=4, rating="win_rate")),
     Recipe(name="a", rewards=[RewardRecipe(name="r")], data=DataRecipe(eval=None)),
+    Recipe(name="a", rewards=[RewardRecipe(name="r")], data=MIXTURE),
     Recipe(
         name="a",
         rewards=[RewardRecipe(name="r", params={"deep": [{"k": [1, 2.5]}, {}], "a key.": "\x7f"})],
