@@ -52,6 +52,9 @@ async def test_a_job_that_is_cut_off_goes_on_and_generates_nothing_twice(
     assert [line["id"] for line in lines(tmp_path)] == [str(n) for n in range(NUM_ROWS)]
     assert all(len(line["completions"]) == 2 for line in lines(tmp_path))
     assert engine.num_generated == NUM_ROWS
+    async with RolloutClient(api) as client:
+        left = await client.finished("job", 64, 0.0, "another consumer")
+    assert left.groups == [], "every group was settled"
 
 
 async def test_a_row_that_the_engine_refuses_fails_with_its_reason(
