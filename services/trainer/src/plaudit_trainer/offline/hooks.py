@@ -3,6 +3,7 @@
 A crash between any two is repaired on resume: metrics beyond the newest checkpoint are cut off.
 """
 
+import math
 import statistics
 import time
 from dataclasses import dataclass
@@ -13,7 +14,10 @@ from transformers import PreTrainedTokenizerBase, TrainerCallback
 from plaudit.errors import ConfigError
 from plaudit.schemas.recipe import OfflineRecipe
 from plaudit.schemas.run import OfflineState, OfflineStatus
+from plaudit_trainer.hub import HubPusher
+from plaudit_trainer.learner.best import BestBy
 from plaudit_trainer.learner.checkpoint import CheckpointRecord, CheckpointStore
+from plaudit_trainer.learner.final import NAME as FINAL
 from plaudit_trainer.learner.metrics import append_metrics
 from plaudit_trainer.offline.method import OfflineMethod, Row
 from plaudit_trainer.offline.steps import StepTrainer
@@ -38,10 +42,14 @@ class Hooks:
     eval_rows: list[Row]
     checkpoints: CheckpointStore
     tracker: Tracker
+    hub: HubPusher | None = None
     value: float | None = None
     """The metric, as last evaluated."""
     num_skipped_in_a_row: int = 0
     last_step_at_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.best = BestBy(self.recipe.budget.best_by)
 
     @property
     def is_main(self) -> bool:
@@ -78,7 +86,8 @@ class Hooks:
         if self.is_main:
             append_metrics(self.run_dir.path, line)
             self.tracker.log(self.step, line)
-        self.tell("training", loss=figures["loss"], tokens_per_s=line["tokens_per_s"])
+            self.best.note(line)
+        self.tell("training", loss=_finite(figures["loss"]), tokens_per_s=line["tokens_per_s"])
         is_last = self.step == self.trainer.state.max_steps
         if is_last or self.step % self.recipe.budget.checkpoint_every_steps == 0:
             self.checkpoint()
@@ -92,14 +101,29 @@ class Hooks:
         if self.is_main:
             summary = summarise(self.run_dir, self.recipe, self.method.metric)
             self.run_dir.write_json("summary.json", summary.model_dump())
+        if self.hub is not None:
+            self.hub.push_final(self.run_dir.path / FINAL)
         self.tell("finished")
 
     def checkpoint(self) -> None:
-        record = CheckpointRecord(run_id=self.run_dir.run_id, step=self.step, newest_version=None)
+        record = CheckpointRecord(
+            run_id=self.run_dir.run_id,
+            step=self.step,
+            newest_version=None,
+            value=self.best.drain(),
+        )
         barrier = self.trainer.accelerator.wait_for_everyone
         self.checkpoints.write(record, self.trainer.save_into, barrier)
+        if self.hub is not None:
+            self.hub.push_checkpoint(self.checkpoints.path(self.step), self.step)
 
-    def tell(self, state: OfflineState, **figures: float) -> None:
+    def close(self) -> None:
+        """However it ended: what is still on its way elsewhere is waited for, within bounds."""
+        self.tracker.close()
+        if self.hub is not None:
+            self.hub.close()
+
+    def tell(self, state: OfflineState, **figures: float | None) -> None:
         """status.json, for whoever watches."""
         if self.is_main:
             status = OfflineStatus(
@@ -140,6 +164,10 @@ class Hooks:
                 fix="lower method.learning_rate or method.max_grad_norm, or look for a broken row; "
                 "model.dtype = 'float32' is the safest",
             )
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 class BeginCallback(TrainerCallback):

@@ -4,16 +4,15 @@ Started by `plaudit-trainer offline --run-dir DIR`, or as a module by torchrun o
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plaudit.config import load_settings
-from plaudit.errors import ConfigError
 from plaudit.schemas.recipe import OfflineRecipe
 from plaudit.telemetry import get_logger, setup_logging
+from plaudit_trainer.hub import HubPusher
 from plaudit_trainer.learner.checkpoint import CheckpointRecord, CheckpointStore
+from plaudit_trainer.learner.memory import explaining_out_of_memory
 from plaudit_trainer.learner.metrics import cut_metrics
 from plaudit_trainer.learner.orphan import exit_when_orphaned
 from plaudit_trainer.learner.signals import StopSignal, stop_signal
@@ -25,7 +24,11 @@ from plaudit_trainer.tracking import Tracker, open_tracker
 if TYPE_CHECKING:
     from plaudit_trainer.offline.hooks import Hooks
 
-_OUT_OF_MEMORY = ("DefaultCPUAllocator: can't allocate memory", "CUDA out of memory")
+MEMORY_FIX = (
+    "lower method.backward_batch_size, eval.batch_size or model.max_model_tokens, set "
+    "learner.gradient_checkpointing = true, model.dtype = 'bfloat16' or [model.lora], or share the "
+    "weights over more processes (learner.strategy)"
+)
 
 log = get_logger(__name__)
 
@@ -37,7 +40,7 @@ def run(run_path: Path) -> None:
     run_dir = RunDir(run_path)
     if "RANK" in os.environ:
         exit_when_orphaned()
-    with stop_signal() as stop, memory_advice():
+    with stop_signal() as stop, explaining_out_of_memory(MEMORY_FIX):
         train(run_dir, stop)
 
 
@@ -45,18 +48,25 @@ def train(run_dir: RunDir, stop: StopSignal) -> None:
     recipe = run_dir.offline_recipe()
     is_main = int(os.environ.get("RANK", "0")) == 0
     checkpoints = CheckpointStore(
-        run_dir.path / "checkpoints", keep=recipe.budget.keep_checkpoints, is_writer=is_main
+        run_dir.path / "checkpoints",
+        keep=recipe.budget.keep_checkpoints,
+        is_writer=is_main,
+        best_is=recipe.budget.best_is,
     )
     newest = checkpoints.newest()
     if is_main:
         checkpoints.remove_incomplete()
         cut_metrics(run_dir.path, 0 if newest is None else newest.step)
     hooks = build(run_dir, recipe, checkpoints, _tracker(run_dir, recipe, newest, is_main))
+    if is_main and recipe.hub is not None:
+        hooks.hub = HubPusher(recipe.hub, run_dir.path)
     log.info("starting", step=0 if newest is None else newest.step)
     stop.defer()
     hooks.trainer.came = stop.came
-    follow(hooks, None if newest is None else str(checkpoints.path(newest.step)))
-    hooks.tracker.close()
+    try:
+        follow(hooks, None if newest is None else str(checkpoints.path(newest.step)))
+    finally:
+        hooks.close()
     hooks.trainer.accelerator.end_training()
 
 
@@ -125,20 +135,3 @@ def _tracker(
 def default_num_threads(num_processes: int) -> int:
     """Half of the cores, shared by the processes: threads that outnumber free cores spin."""
     return max(1, len(os.sched_getaffinity(0)) // 2 // num_processes)
-
-
-@contextmanager
-def memory_advice() -> Iterator[None]:
-    """Raises ConfigError that names the settings which need less memory."""
-    try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        is_known = any(mark in str(error) for mark in _OUT_OF_MEMORY)
-        if not is_known and not isinstance(error, MemoryError):
-            raise
-        raise ConfigError(
-            f"out of memory: {(str(error).strip().splitlines() or ['no memory'])[0][:300]}",
-            fix="lower method.backward_batch_size, eval.batch_size or model.max_model_tokens, set "
-            " learner.gradient_checkpointing = true, model.dtype = 'bfloat16' or [model.lora], "
-            "or share the weights over more processes (learner.strategy)",
-        ) from error
