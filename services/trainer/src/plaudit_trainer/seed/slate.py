@@ -4,7 +4,7 @@ Checked by the rule reward `pure_accuracy`, a half for each of the two lines; th
 reads `reference.discriminator`. The bad habits are another option and another opinion.
 """
 
-from itertools import product
+from itertools import permutations, product
 from random import Random
 
 from plaudit_trainer.seed.problem import Problem
@@ -19,17 +19,18 @@ SLATES_PER_TOPIC = 12
 
 
 def problems() -> list[Problem]:
-    """The same slates whatever the seed of the task is."""
+    """The same slates whatever the seed of the task is, each once."""
     rng = Random(0)
-    slates = [(topic, _slate(topic, rng)) for topic in TOPICS for _ in range(SLATES_PER_TOPIC)]
+    slates = [(topic, slate) for topic in TOPICS for slate in _slates(topic, rng)]
     return [_problem(topic, slate, mood) for (topic, slate), mood in product(slates, MOODS)]
 
 
-def _slate(topic: str, rng: Random) -> tuple[str, ...]:
-    others = rng.sample([one for one in TOPICS if one != topic], NUM_OPTIONS - 1)
-    slate = [topic, *others]
-    rng.shuffle(slate)
-    return tuple(slate)
+def _slates(topic: str, rng: Random) -> list[tuple[str, ...]]:
+    others = permutations([one for one in TOPICS if one != topic], NUM_OPTIONS - 1)
+    every = [
+        (*pair[:place], topic, *pair[place:]) for pair in others for place in range(NUM_OPTIONS)
+    ]
+    return rng.sample(every, SLATES_PER_TOPIC)
 
 
 def _problem(topic: str, slate: tuple[str, ...], mood: str) -> Problem:
