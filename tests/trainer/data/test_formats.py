@@ -81,6 +81,8 @@ def test_smoltalk_can_be_kept_to_one_turn(make_recipe, write):
     recipe = make_recipe("sft", train=write(*SMOLTALK), format="messages", single_turn=True)
     [one] = load_conversations(recipe)
     assert said(one.messages) == [("user", "Hi"), ("assistant", "Hello")]
+    recipe = make_recipe(train=write(*SMOLTALK), format="messages", single_turn=True)
+    assert len(load_rows(recipe)) == 1
 
 
 def test_conversations_also_give_prompts_without_their_last_answer(make_recipe, write):

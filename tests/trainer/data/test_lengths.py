@@ -84,3 +84,5 @@ def test_prompts_that_take_most_of_the_context_can_be_dropped(tight, write):
     loaded = load(CONVERSATIONS, recipe, "train")
     assert [len(one.messages[0].content) for one in loaded.rows] == [10, 25]
     assert loaded.counts.dropped.by_reason == {"long_prompt": 1}
+    rollouts = tight("grpo", train=prompts(write, 30, 31), format="prompt", max_prompt_fraction=0.7)
+    assert lengths_of(load_rows(rollouts)) == [30]

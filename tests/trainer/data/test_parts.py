@@ -1,5 +1,6 @@
 """Mixtures, validation splits and chunks: nothing is lost, and nothing is there twice."""
 
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -79,13 +80,12 @@ def test_each_row_is_on_one_side_of_a_validation_split(make_recipe, write):
 
 def test_a_row_keeps_its_side_when_others_come_and_go():
     sides = [is_held_out(f"row {i}", 0.5, seed=1) for i in range(64)]
-    assert sides == [is_held_out(f"row {i}", 0.5, seed=1) for i in range(64)]
     assert sides != [is_held_out(f"row {i}", 0.5, seed=2) for i in range(64)]
     wider = [is_held_out(f"row {i}", 0.7, seed=1) for i in range(64)]
     assert all(is_in for is_in, was_in in zip(wider, sides, strict=True) if was_in)
 
 
-def test_no_order_depends_on_how_python_hashes(tmp_path):
+def test_no_order_depends_on_how_python_hashes():
     code = (
         "from plaudit_trainer.data.mixture import mixed\n"
         "from plaudit_trainer.data.parts import is_held_out\n"
@@ -96,7 +96,7 @@ def test_no_order_depends_on_how_python_hashes(tmp_path):
     found = {
         subprocess.run(
             [sys.executable, "-c", code],
-            env={"PYTHONHASHSEED": seed},
+            env=os.environ | {"PYTHONHASHSEED": seed},
             capture_output=True,
             text=True,
             timeout=60,

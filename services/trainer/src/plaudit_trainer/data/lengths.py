@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Generic
 
 from plaudit.schemas.common import Message
+from plaudit.schemas.examples import Conversation, Labelled, Preference
 from plaudit.schemas.recipe import Recipe, RunRecipe
 from plaudit_trainer.data.counts import DataCounts
 from plaudit_trainer.data.formats import Example, Kind
@@ -45,12 +46,9 @@ class LengthPolicy(Generic[Example]):
 
     def _has_long_prompt(self, example: Example) -> bool:
         fraction = self.recipe.data.max_prompt_fraction
-        if fraction is None or isinstance(example, Row):
+        if fraction is None:
             return False
-        messages: list[Message] = getattr(example, self.kind.messages)
-        roles = [message.role for message in messages]
-        end = roles.index("assistant") if "assistant" in roles else len(roles)
-        text = render(self.tokenizer, messages[:end], _place(example), is_prompt=True)
+        text = render(self.tokenizer, _prompt(example), _place(example), is_prompt=True)
         limit = fraction * self.recipe.model.max_model_tokens
         return len(token_ids(self.tokenizer, text)) > limit
 
@@ -79,6 +77,14 @@ class LengthPolicy(Generic[Example]):
         encoded = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
         offsets = encoded["offset_mapping"]
         return text[offsets[num_cut][0] :] if num_cut < len(offsets) else ""
+
+
+def _prompt(example: Row | Conversation | Preference | Labelled) -> list[Message]:
+    """Of a conversation, what comes before its first answer."""
+    if not isinstance(example, Conversation):
+        return example.prompt
+    roles = [message.role for message in example.messages]
+    return example.messages[: roles.index("assistant")]
 
 
 def _place(example: Example) -> str:

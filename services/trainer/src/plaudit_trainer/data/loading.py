@@ -1,5 +1,6 @@
 """The rows of a recipe's data sets, as a run trains or evaluates on them."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -92,27 +93,18 @@ def _sources(data: DataRecipe, which: Which) -> list[Source]:
 def _joined(
     kind: Kind[Example], data: DataRecipe, sources: list[Source], counts: DataCounts
 ) -> Iterable[Example]:
-    is_mixture = bool(data.sources) and sources[0].setting != "data.eval"
     readers = [
-        SourceReader(
-            kind,
-            data,
-            source,
-            counts.source(source.name),
-            counts.dropped,
-            id_prefix=f"{i}/" if is_mixture else "",
-        )
-        for i, source in enumerate(sources)
+        SourceReader(kind, data, source, counts.source(source.name), counts.dropped)
+        for source in sources
     ]
-    if not is_mixture:
+    if not sources[0].id_prefix:
         examples = readers[0].examples()
         return shuffled(list(examples), f"{data.seed}/shuffle") if data.shuffle else examples
     parts = [list(reader.examples()) for reader in readers]
     rows = mixed(parts, [source.weight for source in sources], data.mixing, data.seed)
-    for reader in readers:
-        reader.counts.kept = 0
-    for source, _ in rows:
-        readers[source].counts.kept += 1
+    kept = Counter(source for source, _ in rows)
+    for i, reader in enumerate(readers):
+        reader.counts.kept = kept[i]
     return [row for _, row in rows]
 
 

@@ -18,14 +18,11 @@ MAX_ROWS = 2_000_000
 
 @dataclass
 class SourceReader(Generic[Example]):
-    """`id_prefix` tells rows of different sources apart."""
-
     kind: Kind[Example]
     recipe: DataRecipe
     source: Source
     counts: SourceCounts
     drops: Drops
-    id_prefix: str = ""
 
     def examples(self) -> Iterator[Example]:
         """Raises ConfigError on anything unusable, an id that is there twice, and too many."""
@@ -43,7 +40,7 @@ class SourceReader(Generic[Example]):
 
     def _finished(self, made: Example, record: Record, builder: PromptBuilder) -> Example:
         messages = builder.built(record, getattr(made, self.kind.messages))
-        changes = {"id": self.id_prefix + made.id, self.kind.messages: messages}
+        changes = {"id": self.source.id_prefix + made.id, self.kind.messages: messages}
         if not isinstance(made, Row):
             return made.model_copy(update=changes)
         kind = self.source.options.kind or made.kind

@@ -17,13 +17,15 @@ from plaudit_trainer.data.record import Place, Record
 
 @dataclass(frozen=True)
 class Source:
-    """`setting` names it in errors; `weight` is its part in a mixture."""
+    """`setting` names it in errors; `weight` is its part in a mixture, whose rows have ids with
+    `id_prefix`."""
 
     setting: str
     name: str
     split: str
     options: SourceOptions
     weight: float = 1.0
+    id_prefix: str = ""
 
     def records(self, counts: SourceCounts, drops: Drops) -> Iterator[Record]:
         """Those that pass the filters. Raises ConfigError on anything unusable."""
@@ -79,4 +81,4 @@ def eval_source(recipe: DataRecipe) -> Source | None:
 
 
 def _part_of_mixture(index: int, one: SourceRecipe) -> Source:
-    return Source(f"data.sources.{index}.path", one.path, one.split, one, one.weight)
+    return Source(f"data.sources.{index}.path", one.path, one.split, one, one.weight, f"{index}/")

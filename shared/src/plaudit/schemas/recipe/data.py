@@ -110,15 +110,16 @@ class DataRecipe(SourceOptions):
     validation_fraction: float | None = Field(default=None, gt=0.0, lt=1.0)
     """Held out of the training rows for evaluation; a row's id and `seed` alone decide."""
     chunks: int = Field(default=1, ge=1, le=1000)
-    """Equal parts of the training rows, visited one after the other; the last has the remainder."""
+    """Parts of the training rows, visited one after the other: floor(i * rows / chunks) is the
+    first of each."""
     chunk: int | None = Field(default=None, ge=0)
     """Train on this one alone, from 0."""
     too_long: Literal["error", "drop", "truncate"] = "error"
     """truncate: the longest user message loses its beginning; never an answer."""
     max_prompt_fraction: float | None = Field(default=None, gt=0.0, le=1.0)
-    """Drop rows whose prompt takes more of `model.max_model_tokens`, in offline training."""
+    """Drop rows whose prompt takes more of `model.max_model_tokens`."""
     single_turn: bool = False
-    """Keep conversations of two messages only: the user's and the assistant's."""
+    """Keep rows of `format = "messages"` that are one question and one answer."""
     system_prompt: str | None = None
     """A text, the name of one that Plaudit has, or a .jinja file. Rows keep one of their own."""
     prompt_template: str | None = None

@@ -18,10 +18,9 @@ def conversation(record: Record, recipe: DataRecipe) -> Conversation | Dropped:
     messages = known_messages(record, "messages")
     if isinstance(messages, Dropped):
         return messages
-    roles = [message.role for message in messages]
-    if recipe.single_turn and roles != ["user", "assistant"]:
+    if recipe.single_turn and not _is_single_turn(messages):
         return Dropped("not_single_turn")
-    if "assistant" not in roles:
+    if all(message.role != "assistant" for message in messages):
         return Dropped("no_answer")
     return make(Conversation, record, messages=messages)
 
@@ -31,6 +30,8 @@ def messages_row(record: Record, recipe: DataRecipe) -> Row | Dropped:
     messages = known_messages(record, "messages")
     if isinstance(messages, Dropped):
         return messages
+    if recipe.single_turn and not _is_single_turn(messages):
+        return Dropped("not_single_turn")
     while messages and messages[-1].role == "assistant":
         messages.pop()
     return row(record, "free", messages, {}) if messages else Dropped("no_prompt")
@@ -60,6 +61,10 @@ def known_messages(record: Record, name: str) -> list[Message] | Dropped:
         if any(role not in _ROLES for role in roles):
             return Dropped("unknown_role")
     return record.messages(name)
+
+
+def _is_single_turn(messages: list[Message]) -> bool:
+    return [message.role for message in messages] == ["user", "assistant"]
 
 
 def _is_plain(value: Any) -> bool:
