@@ -9,10 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from plaudit_trainer.seed import Row, SeedPaths, SeedSettings, arithmetic, greetings, programs
+from plaudit_trainer.seed import (
+    Row,
+    SeedPaths,
+    SeedSettings,
+    arithmetic,
+    greetings,
+    programs,
+    slate,
+)
 from plaudit_trainer.seed.curriculum import examples
 from plaudit_trainer.seed.dataset import make_dataset
 from plaudit_trainer.seed.problem import Problem
+from plaudit_trainer.seed.settings import TASKS
 
 
 def rows(path: Path) -> list[Row]:
@@ -101,6 +110,33 @@ def test_right_greetings_use_the_name_and_habits_do_not() -> None:
         assert name in problem.prompt
         assert all(name in reply for reply in problem.right)
         assert not any(name in reply for reply in problem.habits)
+
+
+def test_slates_offer_the_viewers_topic_once_and_a_reply_has_a_line_for_each_half() -> None:
+    found = slate.problems()
+    assert len({problem.id for problem in found}) == len(found) >= 700
+    for problem in found:
+        reference = problem.reference
+        situation = reference["discriminator"]
+        topic = situation["options"][reference["gold_index"] - 1]
+        assert topic in problem.prompt.partition(".")[0]
+        assert len({*situation["options"]}) == reference["n_options"] == 3
+        wanted = (reference["gold_index"], reference["opinion_direction"])
+        assert [_answers(reply) for reply in problem.right] == [wanted]
+        assert wanted not in [_answers(reply) for reply in problem.habits]
+
+
+def _answers(reply: str) -> tuple[int, str]:
+    found = re.fullmatch(r"<answer>([1-3])</answer>\n<opinion>(\w+)</opinion>", reply)
+    assert found is not None
+    return int(found[1]), found[2]
+
+
+def test_the_slate_task_holds_out_and_trains_slates_alone() -> None:
+    dataset = make_dataset(TASKS["slate"])
+    assert {problem.kind for problem in dataset.evaluation + dataset.train} == {"slate"}
+    assert not prompts(dataset.evaluation) & prompts(dataset.warmup)
+    assert len(dataset.evaluation) == 160 and len(dataset.train) >= 500
 
 
 def test_the_warm_up_shows_skills_first_and_then_habits_too() -> None:
