@@ -22,7 +22,7 @@ params = { model = "ours" }
 kind = "value_head"
 path = "models/rm"
 """
-CRITIC = {"kind": "discriminator", "path": "seed"}
+CRITIC: dict[str, object] = {"kind": "discriminator", "path": "seed"}
 
 
 def recipe(**tables: dict[str, object]) -> Recipe:
