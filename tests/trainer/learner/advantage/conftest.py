@@ -109,8 +109,8 @@ def random_samples():
         for group, size in enumerate(sizes):
             for _ in range(size):
                 num_tokens = draw.randint(1, 7)
-                known = group == 3 or draw.random() > 0.2
-                reward = 0.7 if group == 2 else draw.gauss(0, 2)
+                known = group >= 2 or draw.random() > 0.2
+                reward = 0.7 if group == 0 else draw.gauss(0, 2)
                 samples.append(
                     Sample(
                         reward=reward if known else None,

@@ -18,12 +18,11 @@ from trl.trainer.utils import use_adapter
 from plaudit.schemas.recipe import CriticRecipe, MethodRecipe
 from plaudit_trainer.learner.bad_steps import BadSteps, check_finite
 from plaudit_trainer.learner.batch import Row, Tensors, pad_rows
-from plaudit_trainer.learner.bucketed import BucketedTrainer
 from plaudit_trainer.learner.critic.critic import Critic
 from plaudit_trainer.learner.critic.model import ValueModel
 from plaudit_trainer.learner.importance import EngineGap, importance_weights, log_ratios
 from plaudit_trainer.learner.method import Method
-from plaudit_trainer.learner.sequence_loss import SequenceLoss, sequence_loss
+from plaudit_trainer.learner.skipping import SkippingTrainer
 
 if TYPE_CHECKING:
     from plaudit_trainer.learner.hooks import Hooks
@@ -33,7 +32,7 @@ METHOD_STATE = "method.pt"
 """In a checkpoint: the critic, the KL's coefficient, the rewards' moments."""
 
 
-class LearnerTrainer(BucketedTrainer):
+class LearnerTrainer(SkippingTrainer):
     """`next_rows(num_steps_done)` gives this rank's completions of the next step.
 
     A learner step is one batch of groups; it has `num_iterations` optimizer steps.
@@ -65,6 +64,7 @@ class LearnerTrainer(BucketedTrainer):
         self.use_vllm = method.importance_sampling.level != "none" and method.proximal == "learner"
         self.vllm_importance_sampling_correction = self.use_vllm
         self.beta = method.beta
+        self.has_sequence_loss = method.loss_type == "sequence"
         self.hooks: Hooks | None = None
         self.engine_gap = EngineGap(self.accelerator)
         self.bad_steps = BadSteps(method.max_skipped_steps)
@@ -72,8 +72,6 @@ class LearnerTrainer(BucketedTrainer):
         self._recipe = method
         self._next_rows = next_rows
         self._unweighted: dict[str, Any] | None = None
-        self._loss = 0.0
-        self._is_bad_step = False
         self._checkpoint_parent = args.output_dir
 
     def _critic(self, model: ValueModel | None, method: MethodRecipe) -> Critic | None:
@@ -86,9 +84,6 @@ class LearnerTrainer(BucketedTrainer):
             num_iterations=method.num_iterations,
             tokens_per_pass=self._tokens_per_pass,
         )
-
-    def _gather(self, tensor: torch.Tensor) -> torch.Tensor:
-        return cast(torch.Tensor, self.accelerator.gather(tensor))
 
     @property
     def num_steps_done(self) -> int:
@@ -164,10 +159,7 @@ class LearnerTrainer(BucketedTrainer):
 
     def _compute_loss(self, model: torch.nn.Module, inputs: dict[str, Any]) -> torch.Tensor:
         self._unweighted = None if "old_per_token_logps" in inputs else inputs
-        if self._recipe.loss_type == "sequence":
-            loss = self._sequence_loss(model, inputs)
-        else:
-            loss = super()._compute_loss(model, inputs)  # type: ignore[no-untyped-call]
+        loss = super()._compute_loss(model, inputs)
         # While the critic warms up, the policy's gradient is 0: all strategies can do that.
         return loss * 0.0 if self._is_warming_up else loss
 
@@ -175,53 +167,6 @@ class LearnerTrainer(BucketedTrainer):
     def _is_warming_up(self) -> bool:
         critic = self._recipe.critic
         return critic is not None and self.num_steps_done < critic.warmup_steps
-
-    def _sequence_loss(self, model: torch.nn.Module, inputs: dict[str, Any]) -> torch.Tensor:
-        mask_BC = inputs["completion_mask"]
-        logprobs_BC, entropies_BC, _ = self._get_per_token_logps_and_entropies(
-            model,
-            torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], dim=1),
-            torch.cat([inputs["prompt_mask"], mask_BC], dim=1),
-            mask_BC.size(1),
-            compute_entropy=True,
-        )
-        old_BC = inputs.get("old_per_token_logps", logprobs_BC.detach())
-        found = sequence_loss(
-            logprobs_BC - old_BC,
-            mask_BC,
-            inputs["advantages"][:, 0],
-            self._sequence_weights(inputs, logprobs_BC),
-            self.epsilon_low,
-            self.epsilon_high,
-        )
-        self._note_sequence_loss(found, entropies_BC, mask_BC)
-        return found.loss / self.current_gradient_accumulation_steps
-
-    def _sequence_weights(self, inputs: dict[str, Any], logprobs_BC: torch.Tensor) -> torch.Tensor:
-        weights_B1 = inputs.get("importance_sampling_ratio", logprobs_BC.new_ones(1, 1))
-        if self.off_policy_mask_threshold is not None:
-            weights_B1 = weights_B1 * self.get_off_policy_mask(
-                inputs["advantages"][:, :1],
-                logprobs_BC,
-                inputs["sampling_per_token_logps"],
-                inputs["completion_mask"],
-                self.off_policy_mask_threshold,
-            )
-        return cast(torch.Tensor, weights_B1[:, 0])
-
-    def _note_sequence_loss(
-        self, found: SequenceLoss, entropies_BC: torch.Tensor | None, mask_BC: torch.Tensor
-    ) -> None:
-        """Under the names that TRL gives these figures."""
-        figures = self._metrics["train"]
-        if entropies_BC is not None:
-            sums = torch.stack([(entropies_BC * mask_BC).sum(), mask_BC.sum().float()])
-            total, count = self.accelerator.reduce(sums.detach(), reduction="sum").tolist()
-            figures["entropy"].append(total / max(1.0, count))
-        clipped = torch.stack([found.is_low_clipped_B, found.is_high_clipped_B], dim=1)
-        low, high = self._gather(clipped.float()).mean(dim=0).tolist()
-        figures["clip_ratio/low_mean"].append(low)
-        figures["clip_ratio/high_mean"].append(high)
 
     def _get_per_token_logps_and_entropies(
         self, *args: Any, **options: Any
@@ -234,38 +179,16 @@ class LearnerTrainer(BucketedTrainer):
             self._weigh(batch, found[0].detach())
         return found
 
-    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
-        loss = super().training_step(*args, **kwargs)
-        self._loss = float(loss)
-        # Transformers sums losses up: one that is no number would stay in the sum.
-        return loss if math.isfinite(self._loss) else torch.zeros_like(loss)
-
-    def _clip_grad_norm(self, model: torch.nn.Module) -> Any:
-        """Without gradients the optimizer changes nothing, not even its own state. DeepSpeed has
-        taken its step by now."""
-        norm = super()._clip_grad_norm(model)  # type: ignore[no-untyped-call]
-        self._is_bad_step = self._is_bad(norm)
-        if self._is_bad_step and not self.is_deepspeed_enabled:
-            for parameter in model.parameters():
-                parameter.grad = None
-        return norm
-
-    def _is_bad(self, norm: Any) -> bool:
-        """On any rank."""
-        is_bad = not (math.isfinite(self._loss) and math.isfinite(norm or 0.0))
-        flag = torch.tensor([float(is_bad)], device=self.accelerator.device)
-        return bool(self._gather(flag).any())
-
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Transformers calls this once per optimizer step, before it saves a checkpoint."""
         figures = {name: _mean(values) for name, values in self._metrics["train"].items()}
         self._metrics["train"].clear()
         if "loss" not in logs or self.hooks is None:
             return
-        loss = math.nan if self._is_bad_step else logs["loss"]
+        loss = math.nan if self.is_bad_step else logs["loss"]
         if self.is_deepspeed_enabled:
             check_finite(loss, logs["grad_norm"])
-        self.bad_steps.note(is_bad=self._is_bad_step, loss=loss, grad_norm=logs["grad_norm"])
+        self.bad_steps.note(is_bad=self.is_bad_step, loss=loss, grad_norm=logs["grad_norm"])
         self.hooks.optimizer_step_done({**logs, **figures, "loss": loss})
 
     def save_into(self, directory: str) -> str:

@@ -20,14 +20,11 @@ def with_critic(batch: ScoredBatch, rewards_BC: torch.Tensor, method: MethodReci
     """Limit, KL, GAE, whitening: the same for every division of the reward among the tokens."""
     assert batch.values_BC is not None, "the critic's values"
     critic = method.critic or CriticRecipe()
+    values_BC = batch.values_BC * batch.mask_BC
     advantages_BC = generalized_advantages(
-        limited_less_kl(batch, rewards_BC),
-        batch.values_BC,
-        batch.mask_BC,
-        critic.gamma,
-        critic.gae_lambda,
+        limited_less_kl(batch, rewards_BC), values_BC, critic.gamma, critic.gae_lambda
     )
-    returns_BC = advantages_BC + batch.values_BC * batch.mask_BC
+    returns_BC = advantages_BC + values_BC
     if critic.whiten_advantages:
         advantages_BC = whitened(batch, advantages_BC)
     return Estimate(advantages_BC, returns_BC)

@@ -27,21 +27,18 @@ def limited_less_kl(batch: ScoredBatch, rewards_BC: torch.Tensor) -> torch.Tenso
 
 
 def generalized_advantages(
-    rewards_BC: torch.Tensor,
-    values_BC: torch.Tensor,
-    mask_BC: torch.Tensor,
-    gamma: float,
-    gae_lambda: float,
+    rewards_BC: torch.Tensor, values_BC: torch.Tensor, gamma: float, gae_lambda: float
 ) -> torch.Tensor:
-    """GAE (arXiv 1506.02438). Nothing follows the last token, be the completion truncated or not:
-    its reward is that of the text as it stands."""
-    values_BC = values_BC * mask_BC
+    """GAE (arXiv 1506.02438). Both are 0 where masked.
+
+    Nothing follows the last token, be the completion truncated or not: its reward is that of the
+    text as it stands.
+    """
     advantages_BC = torch.zeros_like(rewards_BC)
     next_value_B = next_advantage_B = rewards_BC.new_zeros(len(rewards_BC))
     for column in reversed(range(rewards_BC.size(1))):
         delta_B = rewards_BC[:, column] + gamma * next_value_B - values_BC[:, column]
-        advantage_B = delta_B + gamma * gae_lambda * next_advantage_B
-        next_advantage_B = advantage_B * mask_BC[:, column]
+        next_advantage_B = delta_B + gamma * gae_lambda * next_advantage_B
         next_value_B = values_BC[:, column]
         advantages_BC[:, column] = next_advantage_B
     return advantages_BC
