@@ -8,7 +8,7 @@ import pytest
 from plaudit.config.toml import dump_toml
 from plaudit.errors import ConfigError
 from plaudit.pipeline.check import check_stages
-from plaudit.pipeline.file import dump_pipeline, read_pipeline
+from plaudit.pipeline.file import dump_pipeline, find_pipeline, read_pipeline
 from plaudit.pipeline.references import places_in
 from plaudit.pipeline.stage_command import overrides
 from plaudit.schemas.pipeline import PipelineFile
@@ -122,3 +122,8 @@ def test_what_the_services_of_a_stage_are_told_is_fine_with_up(write, tmp_path: 
     env = {"PLAUDIT_REWARD_MODELS__rm__path": "{a.final}", "PLAUDIT_JUDGE_URL": "http://x"}
     pipeline: PipelineFile = read_pipeline(write(stage("a"), stage("b", env=env)))
     check_stages(pipeline, places_in(tmp_path), up=True)
+
+
+@pytest.mark.parametrize("name", ["sft-dpo-rloo-tiny", "sft-rm-ppo-tiny"])
+def test_the_shipped_pipelines_are_right(name: str, tmp_path: Path) -> None:
+    check_stages(read_pipeline(find_pipeline(name)), places_in(tmp_path), up=True)
