@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 
 from plaudit.client import ClientOptions
 from plaudit.config.settings import ServiceSettings
-from plaudit.errors import ConfigError, Unauthorized, Unavailable
+from plaudit.errors import NotFound, Unauthorized, Unavailable
 from plaudit.file_job.journal import Journal
 from plaudit.file_job.progress import Progress
 from plaudit.generating.endpoint import EndpointGenerator
@@ -167,10 +167,14 @@ async def test_nobody_who_answers_ends_the_job(bench: Bench) -> None:
     assert bench.lines() == []
 
 
-async def test_a_wrong_key_ends_the_job_at_once(bench: Bench) -> None:
-    bench.server.status = {"p0": [401]}
-    with pytest.raises(Unauthorized):
-        await bench.run(1)
+@pytest.mark.parametrize(("status", "error"), [(401, Unauthorized), (404, NotFound)])
+async def test_a_wrong_key_or_model_ends_the_job_at_once(
+    bench: Bench, status: int, error: type[Exception]
+) -> None:
+    bench.server.status = {f"p{n}": [status] for n in range(100)}
+    with pytest.raises(error):
+        await bench.run(100)
+    assert len(bench.server.asked) < 10
 
 
 async def test_fewer_completions_than_asked_for_are_a_failure(bench: Bench) -> None:
@@ -179,9 +183,11 @@ async def test_fewer_completions_than_asked_for_are_a_failure(bench: Bench) -> N
     assert "gave 1 of 3 completions" in progress.failures["0"].error
 
 
-async def test_a_model_that_the_endpoint_has_not_is_told_before_anything_is_asked(
-    server: Server,
-) -> None:
-    async with EndpointGenerator(server.url, "other", ClientOptions()) as generator:
-        with pytest.raises(ConfigError, match="has no such model; it has m"):
+async def test_nobody_at_the_address_is_told_before_anything_is_asked(server: Server) -> None:
+    options = ClientOptions(max_attempts=2, backoff_s=0.01)
+    async with EndpointGenerator(server.url, "m", options) as generator:
+        await generator.check()
+    async with EndpointGenerator("http://127.0.0.1:9/v1", "m", options) as generator:
+        with pytest.raises(Unavailable, match="cannot be connected to") as caught:
             await generator.check()
+    assert caught.value.fix == "start it, or correct --endpoint"
