@@ -52,7 +52,9 @@ def test_tokens_that_make_no_utf8_have_offsets_within_the_text(detokenizer, toke
     assert list(decoded.offsets) == sorted(decoded.offsets)
     assert decoded.offsets[-1] == len(decoded.text)
     for offset in range(len(decoded.text) + 1):
-        assert 0 <= decoded.token_at(offset) <= len(token_ids)
+        token = decoded.token_at(offset)
+        assert 0 <= token <= len(token_ids)
+        assert decoded.offsets[token] <= offset, "it begins there or before"
 
 
 def test_a_character_of_several_tokens_begins_at_its_first(tokenizer, detokenizer):
