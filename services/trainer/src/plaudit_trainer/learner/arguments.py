@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plaudit.errors import ConfigError
-from plaudit.schemas.recipe import Recipe
+from plaudit.schemas.recipe import Recipe, RunRecipe
 from plaudit_trainer.learner.loss_check import check_loss
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def grpo_config(
         gradient_checkpointing=_or(recipe.learner.gradient_checkpointing, has_gpu),
         deepspeed=recipe.learner.deepspeed,
         ddp_timeout=math.ceil(recipe.pipeline.stall_timeout_s) + 3600,
-        **_device(recipe, has_gpu),
+        **device_arguments(recipe, has_gpu),
         **_quiet(has_gpu),
     )
     # A single process that sees several GPUs would split every batch over them (DataParallel).
@@ -60,7 +60,7 @@ def grpo_config(
     return config
 
 
-def _device(recipe: Recipe, has_gpu: bool) -> dict[str, Any]:
+def device_arguments(recipe: RunRecipe, has_gpu: bool) -> dict[str, Any]:
     if not has_gpu and recipe.learner.deepspeed is not None:
         start_deepspeed_on_cpu()
         return {"use_cpu": False, "accelerator_config": {"use_configured_state": True}}

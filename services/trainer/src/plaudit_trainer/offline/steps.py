@@ -7,6 +7,8 @@ from typing import Any, cast
 import torch
 from transformers import Trainer
 
+from plaudit_trainer.learner.bad_steps import check_finite
+
 StepDone = Callable[[dict[str, Any]], None]
 
 
@@ -24,6 +26,10 @@ class StepTrainer(Trainer):
     """TRL's, since the last step."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        config = kwargs["args"]
+        # A process that sees several GPUs would split every batch over them (DataParallel).
+        if config.n_gpu > 1:
+            config._n_gpu = 1
         super().__init__(*args, **kwargs)
         self.step_done: StepDone = lambda figures: None
         self.came: Callable[[], bool] = lambda: False
@@ -43,8 +49,11 @@ class StepTrainer(Trainer):
     def training_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
         self._num_tokens += num_tokens(inputs)
         loss = super().training_step(model, inputs, *args, **kwargs)
-        self._has_bad_loss |= not bool(torch.isfinite(loss))
-        return loss
+        if bool(torch.isfinite(loss)):
+            return loss
+        self._has_bad_loss = True
+        # Transformers sums losses up: one that is no number would stay in the sum.
+        return torch.zeros_like(loss)
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
         """Transformers calls it between the backward passes and the optimizer."""
@@ -66,7 +75,10 @@ class StepTrainer(Trainer):
         if "loss" in logs:
             counted = self.sum_over_processes(self._num_tokens)
             self._num_tokens = 0
-            self.step_done({**logs, "num_tokens": counted, "trl": figures})
+            loss = math.nan if self.is_skipped else logs["loss"]
+            if self.is_deepspeed_enabled:
+                check_finite(loss, logs["grad_norm"])
+            self.step_done({**logs, "loss": loss, "num_tokens": counted, "trl": figures})
 
     def raise_if_stopped(self) -> None:
         """All processes together: one that was told to stop stops all of them."""
