@@ -5,7 +5,7 @@ BIN := .venv/bin
 ROLLOUT_BIN := .venv-rollout/bin
 MANIFESTS := shared/pyproject.toml $(wildcard services/*/pyproject.toml) scripts/setup.sh
 
-.PHONY: help demo test setup lint type check bench-overlap bench-swap bench-pipeline bench-memory bench-answers bench-methods bench-staleness bench-tournaments bench-judge bench-sandbox up images test-compose chart clean
+.PHONY: help demo test setup lint type check bench-overlap bench-swap bench-pipeline bench-memory bench-answers bench-learner bench-methods bench-staleness bench-tournaments bench-judge bench-sandbox up images test-compose chart clean
 
 demo: setup ## Train the demo model end to end through real services (first run: installs, about 10 min)
 	$(BIN)/plaudit demo $(ARGS)
@@ -50,6 +50,9 @@ bench-tournaments: setup ## Simulate how well tournaments rank for the calls the
 
 bench-judge: setup ## Measure tournaments and 16,000 jobs against an endpoint of 320 calls/s (3 min)
 	$(BIN)/python benchmarks/judge.py $(ARGS)
+
+bench-learner: setup ## Measure tokens per second and memory of a training step, beside TRL (about 10 min)
+	$(BIN)/python benchmarks/learner.py $(ARGS)
 
 bench-methods: setup ## Train every method's tiny recipe for three seeds: what each gains (about 70 min)
 	$(BIN)/python benchmarks/methods.py $(ARGS)

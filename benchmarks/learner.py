@@ -149,7 +149,7 @@ def completions(count: int, shape: dict[str, int]) -> dict[str, Any]:
         length = max(1, round(typical * math.exp(SIGMA * draw.gauss(0, 1))))
         return [draw.randrange(3, VOCABULARY) for _ in range(length)]
 
-    prompts = [tokens(shape["median_prompt"]) for _ in range(count // 8) for _ in range(1)]
+    prompts = [tokens(shape["median_prompt"]) for _ in range(count // 8)]
     answers = [tokens(shape["median_completion"]) for _ in range(count)]
     return {
         "prompt_ids": [prompt for prompt in prompts for _ in range(8)],
@@ -171,7 +171,7 @@ def make_model(shape: dict[str, int]) -> Any:
         num_key_value_heads=hidden // 128, max_position_embeddings=16_384,
         tie_word_embeddings=True, bos_token_id=None, eos_token_id=1, pad_token_id=0,
     )  # fmt: skip
-    return Qwen2ForCausalLM(config)
+    return Qwen2ForCausalLM(config)  # type: ignore[no-untyped-call]
 
 
 def make_tokenizer() -> Any:
@@ -179,9 +179,8 @@ def make_tokenizer() -> Any:
     from transformers import PreTrainedTokenizerFast
 
     raw = Tokenizer(models.WordLevel({"<pad>": 0, "<end>": 1, "x": 2}, unk_token="x"))
-    return PreTrainedTokenizerFast(
-        tokenizer_object=raw, pad_token="<pad>", eos_token="<end>", unk_token="x"
-    )
+    make: Any = PreTrainedTokenizerFast
+    return make(tokenizer_object=raw, pad_token="<pad>", eos_token="<end>", unk_token="x")
 
 
 def stopwatch() -> Any:

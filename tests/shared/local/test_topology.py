@@ -235,6 +235,16 @@ def test_a_port_that_is_none_names_the_setting(installed: Path, port: str) -> No
             "accelerate launch --num_processes=2 --use_deepspeed --deepspeed_config_file=/z.json"
             " -m plaudit_trainer.learner --run-dir /run",
         ),
+        (
+            LearnerRecipe(strategy="zero1_offload"),
+            True,
+            "torchrun --standalone --nproc_per_node=1 -m plaudit_trainer.learner --run-dir /run",
+        ),
+        (
+            LearnerRecipe(num_processes=2, strategy="fsdp2"),
+            False,
+            "torchrun --standalone --nproc_per_node=2 -m plaudit_trainer.learner --run-dir /run",
+        ),
     ],
 )
 def test_the_learner_is_launched_as_the_recipe_says(
@@ -247,6 +257,9 @@ def test_the_learner_is_launched_as_the_recipe_says(
 def test_deepspeed_on_cpu_is_told_so() -> None:
     env = learner_env(LearnerRecipe(deepspeed="/z.json", num_threads=1), has_gpu=False)
     assert env == {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"}
+    assert learner_env(LearnerRecipe(strategy="zero3"), has_gpu=False) == {"DS_ACCELERATOR": "cpu"}
+    fsdp2 = learner_env(LearnerRecipe(strategy="fsdp2"), has_gpu=False)
+    assert fsdp2 == {"ACCELERATE_USE_CPU": "true"}
 
 
 def test_every_configured_judge_has_a_worker_that_may_lack_its_key(installed: Path) -> None:

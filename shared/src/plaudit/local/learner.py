@@ -1,4 +1,4 @@
-"""How the learner is launched: by itself, by torchrun on CPU, or by accelerate on GPUs."""
+"""How the learner is launched: by itself, by torchrun, or by accelerate on GPUs."""
 
 import shutil
 from pathlib import Path
@@ -17,14 +17,15 @@ def learner_command(
 ) -> tuple[str, ...]:
     """`process`: of plaudit-trainer, `learner` or `offline`.
 
-    `accelerate launch --cpu` starts one process whatever it is told, hence torchrun there.
+    `accelerate launch --cpu` starts one process whatever it is told, hence torchrun there. The
+    learner sets a `strategy` up itself.
     """
     arguments = ("--run-dir", str(run_dir))
-    if recipe.num_processes == 1 and recipe.deepspeed is None:
+    if recipe.num_processes == 1 and recipe.deepspeed is None and recipe.strategy == "ddp":
         return environment.command("trainer", process, *arguments)
     module = ("-m", f"plaudit_trainer.{process}")
     bin_dir = environment.python.parent
-    if not has_gpu:
+    if not has_gpu or recipe.strategy != "ddp":
         count = f"--nproc_per_node={recipe.num_processes}"
         return (str(bin_dir / "torchrun"), "--standalone", count, *module, *arguments)
     options = [f"--num_processes={recipe.num_processes}"]
@@ -40,7 +41,7 @@ def learner_env(recipe: LearnerRecipe, *, has_gpu: bool) -> dict[str, str]:
     env: dict[str, str] = {}
     if not has_gpu:
         # Told to use the CPU, accelerate leaves DeepSpeed out without a word.
-        uses_deepspeed = recipe.deepspeed is not None
+        uses_deepspeed = recipe.deepspeed is not None or recipe.strategy.startswith("zero")
         env |= {"DS_ACCELERATOR": "cpu"} if uses_deepspeed else {"ACCELERATE_USE_CPU": "true"}
     if recipe.num_threads is not None:
         env["OMP_NUM_THREADS"] = str(recipe.num_threads)

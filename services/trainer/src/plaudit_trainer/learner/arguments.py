@@ -1,13 +1,13 @@
 """The recipe in TRL's terms."""
 
 import math
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plaudit.errors import ConfigError
-from plaudit.schemas.recipe import Recipe, RunRecipe
+from plaudit.schemas.recipe import Recipe
 from plaudit_trainer.learner.loss_check import check_loss
+from plaudit_trainer.learner.strategy import strategy_arguments
 
 if TYPE_CHECKING:
     from trl.trainer.grpo_config import GRPOConfig
@@ -49,34 +49,14 @@ def grpo_config(
         seed=recipe.seed,
         bf16=recipe.model.dtype == "bfloat16",
         gradient_checkpointing=_or(recipe.learner.gradient_checkpointing, has_gpu),
-        deepspeed=recipe.learner.deepspeed,
         ddp_timeout=math.ceil(recipe.pipeline.stall_timeout_s) + 3600,
-        **device_arguments(recipe, has_gpu),
+        **strategy_arguments(recipe.learner, has_gpu=has_gpu),
         **_quiet(has_gpu),
     )
     # A single process that sees several GPUs would split every batch over them (DataParallel).
     if config.n_gpu > 1:
         config._n_gpu = 1
     return config
-
-
-def device_arguments(recipe: RunRecipe, has_gpu: bool) -> dict[str, Any]:
-    if not has_gpu and recipe.learner.deepspeed is not None:
-        start_deepspeed_on_cpu()
-        return {"use_cpu": False, "accelerator_config": {"use_configured_state": True}}
-    return {"use_cpu": not has_gpu}
-
-
-def start_deepspeed_on_cpu() -> None:
-    """Told to use the CPU, transformers and accelerate leave DeepSpeed out without a word.
-
-    Left to themselves otherwise, they choose no backend there, and every process trains alone.
-    """
-    from accelerate import PartialState
-
-    os.environ["ACCELERATE_USE_DEEPSPEED"] = "true"
-    PartialState(backend="gloo")
-    del os.environ["ACCELERATE_USE_DEEPSPEED"]
 
 
 def _quiet(has_gpu: bool) -> dict[str, Any]:

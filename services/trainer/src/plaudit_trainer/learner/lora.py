@@ -43,6 +43,7 @@ def put_on_lora(
         lora_dropout=lora.dropout,
         target_modules=ALL_LINEAR if lora.targets == [ALL_LINEAR] else lora.targets,
         modules_to_save=list(also_trained) or None,
+        exclude_modules=list(also_trained) or None,
     )
     state = torch.random.get_rng_state()
     torch.manual_seed(seed)

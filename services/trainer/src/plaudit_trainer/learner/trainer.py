@@ -22,6 +22,7 @@ from plaudit_trainer.learner.critic.critic import Critic
 from plaudit_trainer.learner.critic.model import ValueModel
 from plaudit_trainer.learner.importance import EngineGap, importance_weights, log_ratios
 from plaudit_trainer.learner.method import Method
+from plaudit_trainer.learner.sharded_optimizer import start_optimizer
 from plaudit_trainer.learner.skipping import SkippingTrainer
 
 if TYPE_CHECKING:
@@ -194,6 +195,7 @@ class LearnerTrainer(SkippingTrainer):
     def save_into(self, directory: str) -> str:
         """Write `directory`/checkpoint-N, all ranks together; the path of what was written."""
         self._checkpoint_parent = directory
+        start_optimizer(self)
         # TRL's own override adds a model card, for which it may ask the hub.
         Trainer._save_checkpoint(self, self.model_wrapped, None)
         written = f"{directory}/checkpoint-{self.state.global_step}"

@@ -32,6 +32,6 @@ def whole_model(trainer: "Trainer") -> torch.nn.Module:
     """
     plugin = trainer.accelerator.state.deepspeed_plugin
     if plugin is not None and plugin.zero_stage == 3:
-        return cast(torch.nn.Module, trainer.model_wrapped)
+        return trainer.model_wrapped
     model: torch.nn.Module = trainer.accelerator.unwrap_model(trainer.model)
     return model

@@ -5,7 +5,8 @@ from typing import Any
 
 from plaudit.errors import ConfigError
 from plaudit.schemas.recipe import OfflineRecipe
-from plaudit_trainer.learner.arguments import SCHEDULERS, device_arguments
+from plaudit_trainer.learner.arguments import SCHEDULERS
+from plaudit_trainer.learner.strategy import strategy_arguments
 
 
 def training_arguments(
@@ -28,10 +29,9 @@ def training_arguments(
         "seed": recipe.seed,
         "bf16": recipe.model.dtype == "bfloat16",
         "gradient_checkpointing": _checkpoints_gradients(recipe, has_gpu),
-        "deepspeed": recipe.learner.deepspeed,
+        **strategy_arguments(recipe.learner, has_gpu=has_gpu),
         "dataloader_pin_memory": has_gpu,
         "max_length": None,
-        **device_arguments(recipe, has_gpu),
         **_QUIET,
     }
 

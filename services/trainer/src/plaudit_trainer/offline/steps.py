@@ -8,6 +8,7 @@ import torch
 from transformers import Trainer
 
 from plaudit_trainer.learner.bad_steps import check_finite
+from plaudit_trainer.learner.sharded_optimizer import start_optimizer
 
 StepDone = Callable[[dict[str, Any]], None]
 
@@ -94,6 +95,7 @@ class StepTrainer(Trainer):
     def save_into(self, directory: str) -> str:
         """Write `directory`/checkpoint-N, all processes together; the path of what was written."""
         self._checkpoint_parent = directory
+        start_optimizer(self)
         # TRL's own override adds a model card, for which it may ask the hub.
         Trainer._save_checkpoint(self, self.model_wrapped, None)
         return f"{directory}/checkpoint-{self.state.global_step}"
