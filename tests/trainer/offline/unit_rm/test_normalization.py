@@ -10,6 +10,7 @@ import pytest
 from plaudit.segments import LocationNorm
 from plaudit_trainer.offline.unit_rm.huber import huber_line
 from plaudit_trainer.offline.unit_rm.normalization import (
+    KEY,
     fit_location_norm,
     normalization_file,
     normalization_key,
@@ -62,14 +63,15 @@ def test_rewards_that_are_all_the_same_are_not_divided_by_0() -> None:
     assert "standard deviation" in found.warning
 
 
-def test_the_file_has_the_parameters_where_the_key_leads() -> None:
+def test_the_file_has_the_parameters_where_the_keys_lead() -> None:
     key = normalization_key("org/phi3/", "/data/preference700k.jsonl", 1.75)
     assert key == "phi3/preference700k/peak/avg/1.75"
     content = json.loads(json.dumps(normalization_file(key, fit_location_norm([[1.0]]))))
-    found = content
-    for name in key.split("/"):
-        found = found[name]
-    assert found == [0.0, 0.0, 0.0, 1.0]
+    for names in (key, KEY):
+        found = content
+        for name in names.split("/"):
+            found = found[name]
+        assert found == [0.0, 0.0, 0.0, 1.0]
     assert content["fit"]["num_answers"] == 1 and content["fit"]["warning"]
 
 

@@ -17,6 +17,8 @@ from plaudit_trainer.offline.unit_rm.huber import Line, huber_line
 DECIMALS = 3
 LOG_OFFSET = 1e-10
 FILE = "normalization.json"
+KEY = "fit/parameters"
+"""A name for the file's only parameters, whatever model and data set are called."""
 
 
 class Fit(NamedTuple):
@@ -64,12 +66,13 @@ def normalization_key(model: str, dataset: str, c_ent: float) -> str:
 def normalization_file(key: str, fit: Fit) -> dict[str, Any]:
     """Its content: tables, with what is known of the fit beside them."""
     norm = fit.norm
-    content: Any = [norm.w_mu, norm.w_sigma, norm.b_mu, norm.b_sigma]
+    parameters = [norm.w_mu, norm.w_sigma, norm.b_mu, norm.b_sigma]
+    content: Any = parameters
     for name in reversed(key.split("/")):
         content = {name: content}
     known = fit._asdict()
     del known["norm"]
-    return {**content, "fit": known}
+    return {**content, "fit": {"parameters": parameters, **known}}
 
 
 def _plain(name: str) -> str:
