@@ -68,6 +68,14 @@ def test_an_id_that_is_there_twice_is_named(make_recipe, write):
         load_rows(make_recipe(train=path))
 
 
+def test_what_an_error_repeats_of_a_row_has_a_bound(make_recipe, write):
+    with pytest.raises(ConfigError, match=r"line 1: its id has 999 characters, of at most 256"):
+        load_rows(make_recipe(train=write(plaudit_row("x" * 999))))
+    with pytest.raises(ConfigError, match="and 68 more") as caught:
+        load_rows(make_recipe(train=write({f"{i}{'x' * 999}": i for i in range(100)})))
+    assert len(str(caught.value)) < 5000
+
+
 def test_a_prompt_without_a_message_is_refused(make_recipe, write):
     with pytest.raises(ConfigError, match=r"line 1: column prompt: .*at least 1"):
         load_rows(make_recipe(train=write(plaudit_row(prompt=[])), system_prompt="Think."))

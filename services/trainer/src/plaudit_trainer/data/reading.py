@@ -14,6 +14,7 @@ from plaudit_trainer.data.row import Row
 from plaudit_trainer.data.sources import Source
 
 MAX_ROWS = 2_000_000
+MAX_ID_CHARS = 256
 
 
 @dataclass
@@ -49,6 +50,11 @@ class SourceReader(Generic[Example]):
 
 
 def _check_new(row_id: str, seen: set[str], record: Record) -> None:
+    if len(row_id) > MAX_ID_CHARS:
+        raise ConfigError(
+            f"{record.place}: its id has {len(row_id)} characters, of at most {MAX_ID_CHARS}.",
+            fix="map another column to id in data.columns",
+        )
     if row_id in seen:
         raise ConfigError(f"{record.place}: id {row_id!r} is there twice.", fix="make ids unique")
     seen.add(row_id)

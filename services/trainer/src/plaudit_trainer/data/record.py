@@ -1,5 +1,6 @@
 """One row of a source as it was read, before a format gives it a meaning."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
@@ -8,6 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 from plaudit.errors import ConfigError
 from plaudit.schemas.common import Message
 
+_MAX_NAMES = 32
+_MAX_NAME_CHARS = 64
 _MESSAGES = TypeAdapter(list[Message])
 
 
@@ -39,7 +42,7 @@ class Record:
     def column(self, name: str) -> Any:
         if name not in self.values:
             raise ConfigError(
-                f"{self.place}: column {name!r} is missing; the row has {sorted(self.values)}.",
+                f"{self.place}: column {name!r} is missing; the row has {names_in(self.values)}.",
                 fix=f"add it, map another to it in data.columns, or set data.format to the file's "
                 f"format (it is {self.data_format!r})",
             )
@@ -64,6 +67,13 @@ class Record:
 
     def refuse(self, name: str, what: str) -> NoReturn:
         raise ConfigError(f"{self.place}: column {name}: {what}.", fix="mend it")
+
+
+def names_in(values: Mapping[str, Any]) -> str:
+    """Some of its columns, for an error: they are somebody else's text."""
+    names = sorted(name[:_MAX_NAME_CHARS] for name in values)
+    more = len(names) - _MAX_NAMES
+    return f"{names[:_MAX_NAMES]}" + (f" and {more} more" if more > 0 else "")
 
 
 def invalid(place: Place, error: ValidationError) -> ConfigError:

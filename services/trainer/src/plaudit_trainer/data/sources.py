@@ -12,7 +12,7 @@ from plaudit_trainer.data.counts import Drops, SourceCounts
 from plaudit_trainer.data.files import is_parquet, json_lines, parquet_rows
 from plaudit_trainer.data.filters import passes
 from plaudit_trainer.data.hub import HubPart
-from plaudit_trainer.data.record import Place, Record
+from plaudit_trainer.data.record import Place, Record, names_in
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Source:
         missing = sorted(set(columns.values()) - values.keys())
         if missing:
             raise ConfigError(
-                f"{place}: data.columns names {missing[0]!r}; the row has {sorted(values)}.",
+                f"{place}: data.columns names {missing[0]!r}; the row has {names_in(values)}.",
                 fix="name a column that it has",
             )
         taken = set(columns.values())

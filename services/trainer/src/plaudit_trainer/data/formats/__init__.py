@@ -4,13 +4,12 @@ A converter gives an example, or why the row is left out (`Dropped`); it raises 
 row that is not of its format. Prompts are finished elsewhere (`plaudit_trainer.data.prompts`).
 """
 
+from plaudit_trainer.data.formats.convert import Dropped
 from plaudit_trainer.data.formats.kinds import (
     CONVERSATIONS,
     LABELLED,
     PREFERENCES,
     ROWS,
-    Converter,
-    Dropped,
     Example,
     Kind,
 )
@@ -20,7 +19,6 @@ __all__ = [
     "LABELLED",
     "PREFERENCES",
     "ROWS",
-    "Converter",
     "Dropped",
     "Example",
     "Kind",

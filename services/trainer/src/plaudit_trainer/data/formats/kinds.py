@@ -7,7 +7,7 @@ from plaudit.errors import ConfigError
 from plaudit.schemas.examples import Conversation, Labelled, Preference
 from plaudit_trainer.data.formats.chat import conversation, messages_row, prompt_row
 from plaudit_trainer.data.formats.code import humaneval_row, mbpp_row
-from plaudit_trainer.data.formats.convert import Converter, Dropped, own
+from plaudit_trainer.data.formats.convert import Converter, own
 from plaudit_trainer.data.formats.grail import grail_row
 from plaudit_trainer.data.formats.math import (
     gsm8k_conversation,
@@ -25,17 +25,6 @@ from plaudit_trainer.data.formats.pairs import (
 from plaudit_trainer.data.row import Row
 
 Example = TypeVar("Example", Row, Conversation, Preference, Labelled)
-
-__all__ = [
-    "CONVERSATIONS",
-    "LABELLED",
-    "PREFERENCES",
-    "ROWS",
-    "Converter",
-    "Dropped",
-    "Example",
-    "Kind",
-]
 
 
 @dataclass(frozen=True)

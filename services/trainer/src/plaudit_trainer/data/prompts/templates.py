@@ -12,7 +12,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from plaudit.data_names import TEMPLATE_SUFFIX
 from plaudit.errors import ConfigError
-from plaudit_trainer.data.record import Place
+from plaudit_trainer.data.record import Place, names_in
 
 MAX_PROMPT_CHARS = 2**20
 _FOLDER = Path(str(resources.files("plaudit_trainer.data") / "templates"))
@@ -53,7 +53,7 @@ def render(template: Template, setting: str, place: Place, values: Mapping[str, 
     # why: whatever the expressions of a user's template raise is the template's fault.
     except Exception as error:
         raise ConfigError(
-            f"{place}: {setting}: {type(error).__name__}: {error}; the row has {sorted(values)}.",
+            f"{place}: {setting}: {type(error).__name__}: {error}; the row has {names_in(values)}.",
             fix="change the template, or the columns",
         ) from error
     if len(text) > MAX_PROMPT_CHARS:
