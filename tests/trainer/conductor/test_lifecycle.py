@@ -55,7 +55,7 @@ async def test_without_steps_a_run_is_one_evaluation(conduct, learner, run_dir, 
     await asyncio.wait_for(run, 20)
     summary = run_dir.read_json("summary.json")
     assert (summary["accuracy_before"], summary["accuracy_after"]) == (1.0, None)
-    assert summary["ledger"]["admitted"] == 0
+    assert (summary["num_eval_prompts"], summary["ledger"]["admitted"]) == (3, 0)
     assert len(rollouts.submitted) == 6, "each row sampled and greedy, once"
 
 

@@ -27,7 +27,7 @@ def summarise(run_dir: RunDir, ledger: Ledger) -> Summary:
         accuracy_gain_ci95=interval,
         greedy_before=before.get("greedy"),
         greedy_after=after.get("greedy"),
-        num_eval_prompts=num_prompts,
+        num_eval_prompts=num_prompts or len(before.get("by_prompt", {})),
         steps=max((int(step["step"]) for step in steps), default=0),
         wall_s=time.time() - _started_at(run_dir),
         groups_per_s=groups_per_s(steps),
