@@ -27,6 +27,8 @@ def main() -> None:
         serve(int(os.environ["PLAUDIT_ROLLOUT_ENGINE_PORT"]))
     elif ROLE == "seed":
         seed(Path(sys.argv[sys.argv.index("--cache-dir") + 1]))
+    elif ROLE == "offline":
+        train_offline(Path(sys.argv[sys.argv.index("--run-dir") + 1]))
     elif ROLE == "check":
         print(json.dumps({"num_train_rows": 3}))
     else:
@@ -90,6 +92,21 @@ def status() -> dict[str, object]:
         "staleness_mean": 0.5, "replicas": [], "oldest_group_age_s": 1.0,
         "waiting": [{"who": "learner", "what": "16 scored groups", "since_s": 3.0}],
     }  # fmt: skip
+
+
+def train_offline(run_dir: Path) -> None:
+    status = {"run_id": run_dir.name, "state": "training", "step": 1, "max_steps": NUM_STEPS}
+    status |= {"metric": "pair_accuracy", "value": 0.5, "loss": 0.7, "tokens_per_s": 100.0}
+    (run_dir / "status.json").write_text(json.dumps(status))
+    (run_dir / "metrics.jsonl").write_text('{"step": 1, "loss": 0.7, "grad_norm": 1.0}\n')
+    while not (run_dir / "go").exists() and "STAND_IN_FAST" not in os.environ:
+        time.sleep(0.05)
+    result = {
+        "run_id": run_dir.name, "method": "dpo", "metric": "pair_accuracy", "before": 0.5,
+        "after": 0.75, "gain": 0.25, "gain_ci95": [0.2, 0.3], "num_eval_rows": 40, "steps": 3,
+        "skipped_steps": 0, "wall_s": 0.0, "tokens_per_s": 100.0,
+    }  # fmt: skip
+    (run_dir / "summary.json").write_text(json.dumps(result))
 
 
 def summary(run_id: str) -> dict[str, object]:

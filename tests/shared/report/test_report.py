@@ -116,9 +116,10 @@ def test_a_complete_run_shows_every_chart_and_the_samples(tmp_path: Path) -> Non
         "Where each group's time went",
         "Policy version on each engine",
         "Where each learner step's time went",
+        "Staleness by step",
     ):
         assert title in page.text
-    assert page.tags.count("svg") == 6
+    assert page.tags.count("svg") == 7
     assert page.open == []
     assert "What is 2 + 3?" in page.text
     assert "dropped: stale" in page.text
