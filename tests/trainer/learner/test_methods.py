@@ -56,7 +56,18 @@ def lines(run_dir: Path) -> list[dict]:
     return [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", ["drca", "reinforce_pp", "unit_ppo"])
+def test_it_trains(train_here, ledger, make_recipe, make_groups, make_run_dir, name):
+    run_dir = make_run_dir(make_recipe(method=METHODS[name], budget={"steps": 1}))
+    ledger.fill(make_groups(0, 2))
+    train_here(run_dir)
+    [line] = lines(run_dir)
+    assert line.keys() >= NAMES
+    assert line["grad_norm"] > 0.0
+    assert line["skipped_steps"] == 0
+
+
+@pytest.mark.parametrize("name", ["rloo", "ppo"])
 def test_a_stopped_run_goes_on_bit_for_bit(
     train_here, ledger, make_recipe, make_groups, make_run_dir, name
 ):
@@ -126,3 +137,19 @@ def test_the_policy_stands_still_while_the_critic_warms_up(
     assert moved == [False, False, True]
     losses = [line["value_loss"] for line in lines(run_dir)]
     assert all(loss > 0 for loss in losses)
+
+
+def test_beneath_an_adapter_the_reference_is_the_policy_before_the_run(
+    train_here, ledger, make_recipe, make_groups, make_run_dir
+):
+    recipe = make_recipe(
+        method={"name": "rloo", "kl": {"estimator": "k3"}},
+        model={"lora": {"rank": 4}},
+        budget={"steps": 2},
+    )
+    run_dir = make_run_dir(recipe)
+    ledger.fill(make_groups(0, 4))
+    train_here(run_dir)
+    first, second = (line["kl"] for line in lines(run_dir))
+    assert first == pytest.approx(0.0, abs=1e-6)
+    assert second > 1e-4
