@@ -158,13 +158,21 @@ async def test_a_discriminator_that_there_is_not_is_a_wrong_setting(taught):
         await taught(NotFound("no discriminator is called 'default'", fix="add a table"))
 
 
-async def test_groups_beyond_a_bound_teach_nothing_and_are_counted(conductors, make_teacher):
+async def test_of_groups_beyond_a_bound_the_oldest_teach_nothing_and_are_counted(
+    conductors, make_teacher, rewards, until
+):
     before = count("skipped")
     context = conductors(**GRAIL)
     teacher = make_teacher(context)
-    for _ in range(teaching.MAX_LESSONS + 3):
-        teacher.teach(rollout(context), "math")
+    for number in range(teaching.MAX_LESSONS + 3):
+        group = rollout(context).model_copy(update={"group_id": f"0/{number}/0"})
+        teacher.teach(group, "math")
     assert count("skipped") == before + 3
+    task = asyncio.create_task(teacher.run())
+    await until(lambda: rewards.lessons)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert rewards.lessons[0].groups[0].group_id == "0/3/0"
 
 
 async def test_it_learns_from_the_kinds_that_it_scores(conductors, make_teacher, rewards, until):

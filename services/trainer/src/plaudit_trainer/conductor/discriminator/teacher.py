@@ -12,8 +12,8 @@ from plaudit_trainer.conductor.context import Context
 from plaudit_trainer.conductor.metrics import DISCRIMINATOR, DISCRIMINATOR_UPDATES
 from plaudit_trainer.conductor.scoring import reward_group
 
-MAX_LESSONS = 256
-"""Groups that wait for their turn; more teach nothing, and are counted as skipped."""
+MAX_LESSONS = 64
+"""Groups that wait for their turn; of more the oldest teach nothing, and are counted as skipped."""
 FILE = "discriminator.jsonl"
 _WHO = "discriminator"
 
@@ -39,10 +39,10 @@ class Teacher:
         """Puts the group in line."""
         if self._kinds is not None and kind not in self._kinds:
             return
-        try:
-            self._lessons.put_nowait(group)
-        except asyncio.QueueFull:
+        if self._lessons.full():
+            self._lessons.get_nowait()
             DISCRIMINATOR_UPDATES.labels("skipped").inc()
+        self._lessons.put_nowait(group)
 
     async def run(self) -> None:
         """Raises Stalled when no update has succeeded for `pipeline.stall_timeout_s`, ConfigError
