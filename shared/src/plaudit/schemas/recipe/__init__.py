@@ -3,15 +3,7 @@
 `Recipe` trains online, on rollouts; `OfflineRecipe` and its kin train on a data set.
 """
 
-from plaudit.schemas.recipe.data import (
-    DataFormat,
-    DataRecipe,
-    FilterRecipe,
-    GrailRecipe,
-    LengthBudgetRecipe,
-    SourceOptions,
-    SourceRecipe,
-)
+from plaudit.schemas.recipe.data import DataRecipe, GrailRecipe, LengthBudgetRecipe
 from plaudit.schemas.recipe.hub import HubRecipe
 from plaudit.schemas.recipe.learner import LearnerRecipe
 from plaudit.schemas.recipe.method import (
@@ -47,6 +39,7 @@ from plaudit.schemas.recipe.online import EvalRecipe, PipelineRecipe, Recipe, Se
 from plaudit.schemas.recipe.replay import ReplayRecipe
 from plaudit.schemas.recipe.rewards import JUDGE_KEY, JudgeRecipe, OnMissing, RewardRecipe
 from plaudit.schemas.recipe.run import BudgetRecipe, RunRecipe
+from plaudit.schemas.recipe.source import DataFormat, FilterRecipe, SourceOptions, SourceRecipe
 from plaudit.schemas.recipe.tracking import TrackingRecipe, TrackioRecipe, WandbRecipe
 
 __all__ = [

@@ -47,8 +47,7 @@ def _parts(
     values: dict[str, Any], slate: list[dict[str, Any]], recipe: GrailRecipe
 ) -> dict[str, Any]:
     """Of the prompt, by its template's names."""
-    watched = _watched_before(values)
-    recent = watched[-recipe.max_history :] if recipe.max_history else watched
+    recent = _watched_before(values)[-recipe.max_history :]  # -0 is 0: all of them
     return {
         "viewer": first_text(values, _VIEWERS),
         "viewpoint": first_text(values, _VIEWPOINTS) if recipe.viewpoint else None,
