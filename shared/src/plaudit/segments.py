@@ -12,6 +12,8 @@ from typing import Literal
 
 from plaudit.scale import MIN_STD
 
+NORMALIZATION_FILE, NORMALIZATION_KEY = "normalization.json", "fit/parameters"
+"""Where the folder of a unit reward model has what was fitted to its rewards."""
 STD_FLOOR_SHARE = 1e-3
 """Of the std at the end of the text; the fitted line falls below 0 in very early segments."""
 

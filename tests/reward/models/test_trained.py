@@ -30,7 +30,8 @@ PAIRS = [
     )
     for i in range(8)
 ]
-PREFIX, C_ENT, KEY = "their.head", 2.5, "seed/pairs/peak/avg/2.5"
+PREFIX, C_ENT = "their.head", 2.5
+KEY = "seed/pairs/peak/avg/2.5"
 
 
 @pytest.fixture
@@ -100,8 +101,6 @@ async def test_the_service_gives_the_rewards_that_the_trainer_computed(
             "path": path,
             "reference_path": str(tiny.root / "seed"),
             "c_ent": C_ENT,
-            "normalization_file": f"{path}/normalization.json",
-            "normalization_key": KEY,
         },
     }
     running = await service(models=json.dumps(models), score_timeout_s="60")

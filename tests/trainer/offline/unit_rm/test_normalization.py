@@ -7,10 +7,9 @@ import random
 import numpy as np
 import pytest
 
-from plaudit.segments import LocationNorm
+from plaudit.segments import NORMALIZATION_KEY, LocationNorm
 from plaudit_trainer.offline.unit_rm.huber import huber_line
 from plaudit_trainer.offline.unit_rm.normalization import (
-    KEY,
     fit_location_norm,
     normalization_file,
     normalization_key,
@@ -67,7 +66,7 @@ def test_the_file_has_the_parameters_where_the_keys_lead() -> None:
     key = normalization_key("org/phi3/", "/data/preference700k.jsonl", 1.75)
     assert key == "phi3/preference700k/peak/avg/1.75"
     content = json.loads(json.dumps(normalization_file(key, fit_location_norm([[1.0]]))))
-    for names in (key, KEY):
+    for names in (key, NORMALIZATION_KEY):
         found = content
         for name in names.split("/"):
             found = found[name]

@@ -111,7 +111,8 @@ class UnitSpec(LocalModel, Scaled):
     1000: the whole text."""
     normalization: Normalization | None = None
     """[w_mu, w_sigma, b_mu, b_sigma]: mean w_mu * ln(p) + b_mu, std likewise, at the share p of
-    the segments. None: the file's, else [0, 0, 0, 1], which changes nothing."""
+    the segments. None: the file's, else what `path` has in normalization.json, where the training
+    of the model puts it, else [0, 0, 0, 1], which changes nothing."""
     normalization_file: Path | None = None
     """JSON: such a list, or tables in which `normalization_key` finds one."""
     normalization_key: str = ""

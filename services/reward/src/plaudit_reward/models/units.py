@@ -4,11 +4,14 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from plaudit.errors import ConfigError
 from plaudit.scale import Scale
 from plaudit.segments import (
+    NORMALIZATION_FILE,
+    NORMALIZATION_KEY,
     WHOLE_TEXT,
     LocationNorm,
     Spread,
@@ -54,29 +57,36 @@ def unit_score(
 
 
 def location_norm(spec: UnitSpec) -> LocationNorm:
-    """Raises ConfigError when the file does not have it."""
+    """The settings', else what the training of the model left in its folder, else none.
+
+    Raises ConfigError when the file does not have it.
+    """
     if spec.normalization is not None:
         return LocationNorm(*spec.normalization)
-    if spec.normalization_file is None:
-        return LocationNorm()
-    where = f"normalization_file = {str(spec.normalization_file)!r}"
+    if spec.normalization_file is not None:
+        return _from_file(spec.normalization_file, spec.normalization_key)
+    own = Path(spec.path) / NORMALIZATION_FILE
+    return _from_file(own, NORMALIZATION_KEY) if own.is_file() else LocationNorm()
+
+
+def _from_file(path: Path, key: str) -> LocationNorm:
+    where = f"normalization_file = {str(path)!r}"
     try:
-        found: Any = json.loads(spec.normalization_file.read_text(encoding="utf-8"))
+        found: Any = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"{where} cannot be read: {type(error).__name__}.", fix="name a JSON file"
         ) from error
-    for key in filter(None, spec.normalization_key.split("/")):
-        if not isinstance(found, dict) or key not in found:
+    for name in filter(None, key.split("/")):
+        if not isinstance(found, dict) or name not in found:
             raise ConfigError(
-                f"normalization_key = {spec.normalization_key!r}: {where} has no {key!r} there.",
+                f"normalization_key = {key!r}: {where} has no {name!r} there.",
                 fix=f"there is {str(list(found))[:200] if isinstance(found, dict) else 'a list'}",
             )
-        found = found[key]
+        found = found[name]
     if not _four_numbers(found):
         raise ConfigError(
-            f"{where} has no list of four numbers at normalization_key = "
-            f"{spec.normalization_key!r}.",
+            f"{where} has no list of four numbers at normalization_key = {key!r}.",
             fix="lead to [w_mu, w_sigma, b_mu, b_sigma]",
         )
     return LocationNorm(*map(float, found))

@@ -10,6 +10,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from plaudit.schemas.examples import Preference
 from plaudit.schemas.recipe import OfflineRecipe, UnitRewardModelMethod, UnitRewardModelRecipe
+from plaudit.segments import NORMALIZATION_FILE
 from plaudit.telemetry import get_logger
 from plaudit_trainer.learner.final import NAME
 from plaudit_trainer.offline.evaluation import score_rows
@@ -28,7 +29,6 @@ from plaudit_trainer.offline.reward_model.trainer import (
 from plaudit_trainer.offline.steps import StepTrainer
 from plaudit_trainer.offline.unit_rm.loss import entropy_shares
 from plaudit_trainer.offline.unit_rm.normalization import (
-    FILE,
     Fit,
     fit_location_norm,
     normalization_file,
@@ -149,7 +149,7 @@ def segment_rewards(
 def _write_fit(run_dir: RunDir, recipe: UnitRewardModelRecipe, fit: Fit) -> None:
     dataset = recipe.data.train or recipe.name
     key = normalization_key(recipe.model.path, dataset, recipe.method.c_ent)
-    run_dir.write_json(f"{NAME}/{FILE}", normalization_file(key, fit))
+    run_dir.write_json(f"{NAME}/{NORMALIZATION_FILE}", normalization_file(key, fit))
     if fit.warning is not None:
         log.warning("no location-aware normalisation", reason=fit.warning)
     log.info("normalisation fitted", key=key, **fit._asdict())

@@ -16,9 +16,6 @@ from plaudit_trainer.offline.unit_rm.huber import Line, huber_line
 
 DECIMALS = 3
 LOG_OFFSET = 1e-10
-FILE = "normalization.json"
-KEY = "fit/parameters"
-"""A name for the file's only parameters, whatever model and data set are called."""
 
 
 class Fit(NamedTuple):
@@ -64,7 +61,8 @@ def normalization_key(model: str, dataset: str, c_ent: float) -> str:
 
 
 def normalization_file(key: str, fit: Fit) -> dict[str, Any]:
-    """Its content: tables, with what is known of the fit beside them."""
+    """Its content: tables, and under NORMALIZATION_KEY the parameters again, whatever model and
+    data set are called, with what is known of the fit."""
     norm = fit.norm
     parameters = [norm.w_mu, norm.w_sigma, norm.b_mu, norm.b_sigma]
     content: Any = parameters
