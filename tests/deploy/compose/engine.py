@@ -46,17 +46,25 @@ def ensure_base_image(directory: Path) -> None:
         return
     root = directory / "root"
     include = f"--include={_PACKAGES}"
-    run("debootstrap", "--variant=minbase", include, "bookworm", root, timeout_s=900)
-    # The machine's own way to packages: its certificates, pip's configuration, apt's sources.
+    try:
+        run("debootstrap", "--variant=minbase", include, "bookworm", root, timeout_s=1800)
+        _import_base_image(root, directory / "root.tar")
+    finally:
+        # It leaves /proc mounted there, which neither tar nor who removes the directory may enter.
+        is_fine("umount", root / "proc")
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def _import_base_image(root: Path, tar: Path) -> None:
+    """With the machine's own way to packages: certificates, pip's configuration, apt's sources."""
     shutil.copyfile(_CA_BUNDLE, root / _CA_BUNDLE.relative_to("/"))
     for file in ("pip.conf", "apt/sources.list", "apt/sources.list.d/debian.sources"):
         if (source := Path("/etc") / file).is_file():
             shutil.copyfile(source, root / "etc" / file)
-    certificate = f"ENV PIP_CERT={_CA_BUNDLE}"
-    tar = directory / "root.tar"
-    excluded = ("--exclude=./var/cache/apt/*", "--exclude=./var/lib/apt/lists/*")
-    run("tar", "-C", root, *excluded, "-cf", tar, ".")
-    run("docker", "import", "-c", certificate, tar, BASE)
+    caches = ("--exclude=./var/cache/apt/*", "--exclude=./var/lib/apt/lists/*")
+    run("tar", "--one-file-system", "-C", root, *caches, "-cf", tar, ".")
+    run("docker", "import", "-c", f"ENV PIP_CERT={_CA_BUNDLE}", tar, BASE)
+    tar.unlink()
 
 
 @contextmanager
