@@ -84,7 +84,14 @@ def test_a_relative_path_is_taken_from_beside_the_recipe(tmp_path: Path) -> None
     assert read.reward_models["hub"]["path"] == "owner/name"
 
 
+def test_a_path_that_is_not_there_is_found_before_anything_starts(tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text(RECIPE)
+    with pytest.raises(ConfigError, match=r"'models/rm/final': no such directory.*train it first"):
+        read_recipe(str(tmp_path / "r.toml"), ["reward_models.ours.path=models/rm/final"])
+
+
 def test_a_reward_may_name_one_of_the_recipes_and_no_other(tmp_path: Path) -> None:
+    (tmp_path / "models/rm").mkdir(parents=True)
     (tmp_path / "r.toml").write_text(RECIPE)
     read = read_recipe(str(tmp_path / "r.toml"), [])
     check_reward_models(read, Environment({}, document={}))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from plaudit.config.recipe import load_any_recipe, load_recipe
+from plaudit.data_names import is_hub_name
 from plaudit.errors import ConfigError
 from plaudit.local.data_paths import SEED, SEEDS, existing, file_path
 from plaudit.local.data_paths import with_absolute_paths as data_with_absolute_paths
@@ -76,12 +77,18 @@ def read_recipe(name: str, overrides: Sequence[str]) -> Recipe:
 def _online(recipe: Recipe, base: Path) -> Recipe:
     recipe = with_absolute_names(_with_absolute_paths(recipe, base), base)
     check_user_code(recipe)
-    models = with_paths(recipe.reward_models, lambda path: _absolute_where_found(path, base))
+    models = with_paths(recipe.reward_models, lambda path: _reward_model_path(path, base))
     return recipe.model_copy(update={"reward_models": models})
 
 
-def _absolute_where_found(path: str, base: Path) -> str:
+def _reward_model_path(path: str, base: Path) -> str:
     found = None if path in SEEDS else existing(path, base)
+    if found is None and path not in SEEDS and not is_hub_name(path):
+        raise ConfigError(
+            f"reward_models: path = {path!r}: no such directory in {Path.cwd()} or "
+            f"{base.absolute()}, and not a hub id (owner/name).",
+            fix="train it first, and give its directory: --set reward_models.NAME.path=DIRECTORY",
+        )
     return path if found is None else str(found)
 
 
