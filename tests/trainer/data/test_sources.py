@@ -86,6 +86,13 @@ def test_columns_are_read_by_the_names_of_the_format(make_recipe, write):
     assert questions(recipe) == all_questions()
 
 
+def test_a_mapped_column_has_its_new_name_only(make_recipe, write):
+    columns = {"prompt": "question"}
+    recipe = make_recipe(train=write(ROWS[0]), format="prompt", columns=columns)
+    [row] = load_rows(recipe)
+    assert row.reference == {"answer": "#### 1", "level": 0}
+
+
 def test_columns_may_change_places(make_recipe, write):
     rows = [{"question": row["answer"], "answer": row["question"]} for row in ROWS]
     columns = {"question": "answer", "answer": "question"}
