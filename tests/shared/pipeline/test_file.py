@@ -124,6 +124,8 @@ def test_what_the_services_of_a_stage_are_told_is_fine_with_up(write, tmp_path: 
     check_stages(pipeline, places_in(tmp_path), up=True)
 
 
-@pytest.mark.parametrize("name", ["sft-dpo-rloo-tiny", "sft-rm-ppo-tiny", "sft-dpo-rloo"])
+@pytest.mark.parametrize(
+    "name", ["sft-dpo-rloo-tiny", "sft-rm-ppo-tiny", "unit_rm-unit_ppo-tiny", "sft-dpo-rloo"]
+)
 def test_the_shipped_pipelines_are_right(name: str, tmp_path: Path) -> None:
     check_stages(read_pipeline(find_pipeline(name)), places_in(tmp_path), up=True)

@@ -12,6 +12,7 @@ from plaudit_trainer.learner.arguments import split_batch
 from plaudit_trainer.learner.loss_check import check_loss
 from plaudit_trainer.method_check import check_method
 from plaudit_trainer.model_path import check_model_path
+from plaudit_trainer.tokenizer_check import check_tokenizers
 
 
 def check_recipe(recipe: Recipe) -> dict[str, Any]:
@@ -24,6 +25,7 @@ def check_recipe(recipe: Recipe) -> dict[str, Any]:
     rows = [*train.rows, *held_out.rows]
     _check_kinds(recipe, rows)
     check_context(recipe.model)
+    check_tokenizers(recipe)
     found["longest_prompt_tokens"] = _check_lengths(recipe, rows)
     return found
 
