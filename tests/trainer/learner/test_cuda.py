@@ -98,22 +98,37 @@ def test_a_rank_of_several_learns_the_same(
     assert drift(run_dir, on_cpu, model_dir) < 0.02
 
 
-def test_deepspeed_launched_as_plaudit_does_learns_the_same(
+@pytest.mark.parametrize("strategy", ["zero1", "zero2", "zero2_offload", "zero3", "fsdp2"])
+def test_a_strategy_launched_as_plaudit_does_learns_the_same(
+    strategy, on_cpu, learner, ledger, make_gpu_recipe, make_group, make_run_dir, model_dir
+):
+    assert_learns_on_gpu(
+        make_gpu_recipe(strategy=strategy), on_cpu, learner, ledger, make_group, make_run_dir,
+        model_dir,
+    )  # fmt: skip
+
+
+def test_a_deepspeed_configuration_of_ones_own_learns_the_same(
     on_cpu, learner, ledger, make_gpu_recipe, make_group, make_run_dir, model_dir, tmp_path
 ):
     config = tmp_path / "zero2.json"
     config.write_text(json.dumps(ZERO_2))
-    recipe = make_gpu_recipe(deepspeed=str(config))
-    run_dir = make_run_dir(recipe, "zero2")
+    run_dir = assert_learns_on_gpu(
+        make_gpu_recipe(deepspeed=str(config)), on_cpu, learner, ledger, make_group, make_run_dir,
+        model_dir,
+    )  # fmt: skip
+    assert list(run_dir.glob("checkpoints/step-000004/global_step4/*optim_states.pt"))
+
+
+def assert_learns_on_gpu(recipe, on_cpu, learner, ledger, make_group, make_run_dir, model_dir):
+    run_dir = make_run_dir(recipe, "gpu")
     ledger.fill([make_group(number) for number in range(8)])
     command = learner_command(Environment(), recipe.learner, run_dir, has_gpu=True)
-    launcher = command[: command.index("-m")]
-    assert launcher[1] == "launch"
-    code, output = learner.run(run_dir, *launcher, **ON_GPU)
+    code, output = learner.run(run_dir, *command[: command.index("-m")], **ON_GPU)
     assert code == 0, output
     assert_trained(run_dir)
-    assert list(run_dir.glob("checkpoints/step-000004/global_step4/*optim_states.pt"))
     assert drift(run_dir, on_cpu, model_dir) < 0.02
+    return run_dir
 
 
 def wait_trained(ledger, process, num_groups: int) -> None:

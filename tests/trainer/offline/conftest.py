@@ -49,7 +49,12 @@ def train(tmp_path: Path, model_dir: Path) -> Callable[..., Any]:
     """`trainer, run = train("rm", rows, eval_rows, steps=3, learning_rate=...)`."""
 
     def call(
-        name: str, rows: Sequence[Contract], held_out: Sequence[Contract], steps: int, **method: Any
+        name: str,
+        rows: Sequence[Contract],
+        held_out: Sequence[Contract],
+        steps: int,
+        lora: dict[str, Any] | None = None,
+        **method: Any,
     ) -> tuple[Any, RunDir]:
         from plaudit_trainer.learner.checkpoint import CheckpointStore
         from plaudit_trainer.offline.main import build, follow
@@ -57,7 +62,7 @@ def train(tmp_path: Path, model_dir: Path) -> Callable[..., Any]:
 
         document = {
             "name": name,
-            "model": {"path": str(model_dir), "max_model_tokens": 128},
+            "model": {"path": str(model_dir), "max_model_tokens": 128, "lora": lora},
             "method": {"name": name, **method},
             "data": {"train": str(tmp_path / "train.jsonl"), "eval": str(tmp_path / "eval.jsonl")},
             "budget": {"steps": steps},

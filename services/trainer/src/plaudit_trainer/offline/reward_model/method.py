@@ -56,7 +56,7 @@ class RewardModel:
         return rows
 
     def load_model(self, recipe: OfflineRecipe) -> PreTrainedModel:
-        return load_reward_model(recipe.model.path, recipe.seed)
+        return load_reward_model(recipe.model.path, recipe.seed, recipe.model.lora)
 
     def trainer(
         self,

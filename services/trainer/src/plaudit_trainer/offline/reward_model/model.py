@@ -11,7 +11,11 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_TOKEN_CLASSIFICATIO
 from transformers.utils import logging
 
 from plaudit.errors import ConfigError
+from plaudit.schemas.recipe import LoraRecipe
+from plaudit_trainer.learner.lora import put_on_lora
 from plaudit_trainer.model_path import check_model_path
+
+HEAD = "score"
 
 
 class ValueHead(torch.nn.Linear):
@@ -29,8 +33,9 @@ class ValueHead(torch.nn.Linear):
             return torch.nn.functional.linear(hidden.float(), self.weight.float())
 
 
-def load_reward_model(path: str, seed: int) -> PreTrainedModel:
-    """Its logits are (B, T, 1). The head is always a fresh one. Raises ConfigError."""
+def load_reward_model(path: str, seed: int, lora: LoraRecipe | None = None) -> PreTrainedModel:
+    """Its logits are (B, T, 1). The head is always a fresh one, and trained whole. Raises
+    ConfigError."""
     check_model_path(path)
     try:
         model = _load(path)
@@ -40,6 +45,8 @@ def load_reward_model(path: str, seed: int) -> PreTrainedModel:
             fix="give a model directory or a hub id that can be reached",
         ) from error
     model.score = ValueHead(model.config.get_text_config().hidden_size, seed)
+    if lora is not None:
+        model = put_on_lora(model, lora, seed, also_trained=(HEAD,))
     return cast(PreTrainedModel, model)
 
 
