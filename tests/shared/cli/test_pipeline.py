@@ -14,7 +14,9 @@ class Plaudit(Protocol):
     directory: Path
 
     def start(self, *arguments: str, **env: str) -> "subprocess.Popen[str]": ...
-    def run(self, *arguments: str, **env: str) -> "subprocess.CompletedProcess[str]": ...
+    def run(
+        self, *arguments: str, timeout_s: float = 40.0, **env: str
+    ) -> "subprocess.CompletedProcess[str]": ...
     def processes(self) -> list[int]: ...
 
 
@@ -56,22 +58,27 @@ def test_what_is_stopped_or_fails_goes_on_where_it_was_and_nothing_runs_twice(
         if "training 1/3" in line:
             break
     process.send_signal(signal.SIGINT)
-    rest, _ = process.communicate(timeout=20)
+    rest, _ = process.communicate(timeout=60)
     assert process.returncode == 130, rest
     assert "stopped. resume with: plaudit pipeline --resume runs/p --up" in rest
     assert states(files) == ["stopped", "pending"]
     assert plaudit.processes() == []
     created = (files / "runs/p/one/run.json").read_text()
 
-    done = plaudit.run("pipeline", "--resume", "runs/p", "--up", "-q", STAND_IN_FAST="1")
+    done = plaudit.run(
+        "pipeline", "--resume", "runs/p", "--up", "-q", timeout_s=120, STAND_IN_FAST="1"
+    )
     assert done.returncode == 1, done.stdout + done.stderr
     assert (files / "runs/p/one/run.json").read_text() == created, "the same run went on"
     assert "error: stage 'two' failed: data.train = 'late.jsonl': no such file" in done.stderr
     assert states(files) == ["finished", "failed"]
+    assert "accuracy 0.4 -> 0.7, gain 0.3 (95 %: 0.2 to 0.4)" in done.stdout
     first = (files / "runs/p/one/summary.json").stat().st_mtime_ns
 
     (files / "late.jsonl").write_text("{}\n")
-    done = plaudit.run("pipeline", "--resume", "p", "--up", "--json", STAND_IN_FAST="1")
+    done = plaudit.run(
+        "pipeline", "--resume", "p", "--up", "--json", timeout_s=120, STAND_IN_FAST="1"
+    )
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
     assert states(files) == ["finished", "finished"]
@@ -100,16 +107,10 @@ def test_a_dry_run_checks_every_stage_on_the_model_that_its_model_will_come_from
     first, second = PIPELINE.rsplit("[[stages]]", 1)
     wrong = 'set = {"data.train" = "no"}\n[[stages]]'
     (files / "pipeline.toml").write_text(f"{first}{wrong}{second}")
-    done = plaudit.run("pipeline", "pipeline.toml", "--up", "--dry-run", "--json")
+    done = plaudit.run("pipeline", "pipeline.toml", "--up", "--dry-run", "--json", timeout_s=120)
     assert done.returncode == 1
     one, two = json.loads(done.stdout)["stages"]
     assert not one["ok"] and "data.train = 'no': no such file" in one["error"]
     assert two == {"name": "two", "ok": True, "error": None}
     assert f'two | path = "{files}/cache/model"' in done.stderr
     assert not (files / "runs").exists()
-
-
-def test_an_unknown_pipeline_is_named_with_those_that_come_with_plaudit(plaudit: Plaudit) -> None:
-    done = plaudit.run("pipeline", "nothing")
-    assert done.returncode == 2 and "PIPELINE 'nothing': no such file" in done.stderr
-    assert "sft-dpo-rloo-tiny" in done.stderr

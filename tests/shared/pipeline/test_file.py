@@ -8,6 +8,7 @@ import pytest
 from plaudit.config.toml import dump_toml
 from plaudit.errors import ConfigError
 from plaudit.pipeline.check import check_stages
+from plaudit.pipeline.directory import create_pipeline_dir, open_pipeline_dir
 from plaudit.pipeline.file import dump_pipeline, find_pipeline, read_pipeline
 from plaudit.pipeline.references import places_in
 from plaudit.pipeline.stage_command import overrides
@@ -129,3 +130,28 @@ def test_what_the_services_of_a_stage_are_told_is_fine_with_up(write, tmp_path: 
 )
 def test_the_shipped_pipelines_are_right(name: str, tmp_path: Path) -> None:
     check_stages(read_pipeline(find_pipeline(name)), places_in(tmp_path), up=True)
+
+
+def test_an_unknown_pipeline_lists_those_that_come_with_plaudit(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        find_pipeline("nothing")
+    assert "sft-dpo-rloo-tiny" in str(caught.value)
+
+
+def test_a_directory_of_something_else_is_not_resumed(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is not a pipeline's directory"):
+        open_pipeline_dir("p", tmp_path)
+    file = read_pipeline(find_pipeline("sft-rm-ppo-tiny"))
+    create_pipeline_dir(tmp_path / "p", file)
+    assert open_pipeline_dir("p", tmp_path).file == file
+    (tmp_path / "p" / "pipeline.json").write_text("{}")
+    with pytest.raises(ConfigError, match="is damaged"):
+        open_pipeline_dir("p", tmp_path)
+
+
+def test_every_change_of_a_stage_is_on_disk_at_once(tmp_path: Path) -> None:
+    directory = create_pipeline_dir(tmp_path / "p", read_pipeline(find_pipeline("sft-rm-ppo-tiny")))
+    directory.update("rm", state="failed", wall_s=2.5, error="no")
+    found = open_pipeline_dir("p", tmp_path).summary
+    assert [stage.state for stage in found.stages] == ["pending", "failed", "pending"]
+    assert found.stages[1].wall_s == 2.5

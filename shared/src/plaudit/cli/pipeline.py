@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
-from plaudit.cli.output import err, figure, out, plain, print_json
+from plaudit.cli.output import err, figure, out, print_json
 from plaudit.errors import ConfigError, PlauditError
 from plaudit.local.interrupts import Interrupted, Interrupts
 from plaudit.local.lock import directory_lock
@@ -23,7 +22,7 @@ from plaudit.pipeline.file import find_pipeline, read_pipeline
 from plaudit.pipeline.references import places_in
 from plaudit.pipeline.stage_command import StageOptions
 from plaudit.report.pipeline import PIPELINE_REPORT_NAME
-from plaudit.schemas.pipeline import PipelineFile, PipelineSummary
+from plaudit.schemas.pipeline import PipelineFile, PipelineSummary, StageMetric
 
 _RUNS = Path("runs")
 
@@ -128,13 +127,13 @@ def _tell(directory: PipelineDir, options: _Options) -> None:
     if options.as_json:
         print_json(directory.summary.model_dump())
         return
-    out.print(_table(directory.summary))
+    _print_stages(directory.summary)
     out.print(f"report: {_shown(directory.path) / PIPELINE_REPORT_NAME}", markup=False)
 
 
 def _tell_rest(directory: PipelineDir, options: _Options, error: BaseException) -> None:
     if not options.as_json:
-        out.print(_table(directory.summary))
+        _print_stages(directory.summary)
     up = " --up" if options.stages.up else ""
     word = "stopped" if isinstance(error, Interrupted) else "to go on once it is mended"
     err.print(
@@ -142,22 +141,24 @@ def _tell_rest(directory: PipelineDir, options: _Options, error: BaseException) 
     )
 
 
-def _table(summary: PipelineSummary) -> Table:
-    table = Table("stage", "state", "wall", "metric", "before", "after", "gain", "95 %", box=None)
+def _print_stages(summary: PipelineSummary) -> None:
+    """A line each, which a pipe does not cut as it cuts a table."""
+    width = max(len(stage.name) for stage in summary.stages)
     for stage in summary.stages:
-        metric = stage.metric
-        cells = ["-"] * 5
-        if metric is not None:
-            interval = metric.gain_ci95
-            cells = [
-                plain(metric.name),
-                figure(metric.before),
-                figure(metric.after),
-                figure(metric.gain),
-                f"{figure(interval[0])} to {figure(interval[1])}" if interval else "-",
-            ]
-        table.add_row(plain(stage.name), stage.state, figure(stage.wall_s, " s"), *cells)
-    return table
+        wall = figure(stage.wall_s, " s")
+        line = f"{stage.name.ljust(width)}  {stage.state:8}  {wall:>8}  {_result(stage.metric)}"
+        out.print(Text(printable(line.rstrip())))
+
+
+def _result(metric: StageMetric | None) -> str:
+    if metric is None:
+        return ""
+    if metric.after is None:
+        return f"{metric.name} {figure(metric.before)}"
+    gain, between = figure(metric.gain), metric.gain_ci95
+    interval = f" (95 %: {figure(between[0])} to {figure(between[1])})" if between else ""
+    change = f"{figure(metric.before)} -> {figure(metric.after)}"
+    return f"{metric.name} {change}, gain {gain}{interval}"
 
 
 def _shown(path: Path) -> Path:
