@@ -25,10 +25,10 @@ from plaudit_trainer.learner.memory import explaining_out_of_memory
 from plaudit_trainer.offline import hooks as hooks_module
 from plaudit_trainer.offline.check import check_offline
 from plaudit_trainer.offline.main import MEMORY_FIX, run
-from plaudit_trainer.offline.sft.method import SftTrainer
+from plaudit_trainer.offline.sft.method import Sft, SftTrainer
 from plaudit_trainer.run_dir import RunDir
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(480)
 TIMES = {"time", "step_s", "tokens_per_s"}
 
 
@@ -130,7 +130,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(make_run, whole: Path):
     command = [sys.executable, "-m", "plaudit_trainer.offline", "--run-dir", str(killed)]
     env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL) as process:
-        deadline_s = time.monotonic() + 120
+        deadline_s = time.monotonic() + 240
         while not (killed / "checkpoints" / "step-000003" / "plaudit.json").exists():
             assert time.monotonic() < deadline_s and process.poll() is None
             time.sleep(0.002)
@@ -158,6 +158,37 @@ def test_a_stopped_run_keeps_what_it_has_done_and_goes_on(
     assert not (stopped / "final").exists()
     run(stopped)
     assert_same_run(stopped, whole)
+
+
+def test_a_run_stopped_while_it_evaluates_does_that_step_again(
+    make_run, whole: Path, monkeypatch: pytest.MonkeyPatch
+):
+    stopped = make_run()
+    evaluate = Sft.evaluate
+
+    def evaluate_and_stop(self, trainer: Any, rows: Any) -> Any:
+        if trainer.state.global_step == 4:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return evaluate(self, trainer, rows)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Sft, "evaluate", evaluate_and_stop)
+        run(stopped)
+    assert [p.name for p in (stopped / "checkpoints").iterdir()] == ["step-000003"]
+    run(stopped)
+    assert_same_run(stopped, whole)
+
+
+def test_without_held_out_rows_a_run_has_no_gain(make_run):
+    path = make_run(data={"eval": None}, eval={"every_steps": 1}, budget={"steps": 2})
+    run(path)
+    summary = OfflineSummary.model_validate_json((path / "summary.json").read_text())
+    assert (summary.steps, summary.before, summary.gain, summary.num_eval_rows) == (
+        2,
+        None,
+        None,
+        0,
+    )
 
 
 def test_a_run_that_was_killed_after_its_last_step_is_only_finished(whole: Path, tmp_path: Path):

@@ -47,6 +47,8 @@ class Hooks:
     """The metric, as last evaluated."""
     num_skipped_in_a_row: int = 0
     last_step_at_s: float = 0.0
+    is_recorded: bool = True
+    """Whether the metrics have the step that was done last."""
 
     def __post_init__(self) -> None:
         self.best = BestBy(self.recipe.budget.best_by)
@@ -70,6 +72,7 @@ class Hooks:
 
     def step_done(self, figures: dict[str, Any]) -> None:
         """Raises StopRequested once what was done is kept."""
+        self.is_recorded = False
         self._count_skipped()
         now_s = time.time()
         seconds = now_s - self.last_step_at_s
@@ -81,12 +84,13 @@ class Hooks:
             "tokens_per_s": figures["num_tokens"] / seconds,
             "skipped": self.trainer.is_skipped,
         }
-        if (every := self.recipe.eval.every_steps) is not None and self.step % every == 0:
-            line["eval"] = self._evaluate()
+        if self._is_evaluated():
+            line["eval"] = self._evaluate()["figures"]
         if self.is_main:
             append_metrics(self.run_dir.path, line)
             self.tracker.log(self.step, line)
             self.best.note(line)
+        self.is_recorded = True
         self.tell("training", loss=_finite(figures["loss"]), tokens_per_s=line["tokens_per_s"])
         is_last = self.step == self.trainer.state.max_steps
         if is_last or self.step % self.recipe.budget.checkpoint_every_steps == 0:
@@ -117,6 +121,11 @@ class Hooks:
         if self.hub is not None:
             self.hub.push_checkpoint(self.checkpoints.path(self.step), self.step)
 
+    def stopped(self) -> None:
+        """Keep what was done. A step whose evaluation was broken off is done again."""
+        if self.is_recorded:
+            self.checkpoint()
+
     def close(self) -> None:
         """However it ended: what is still on its way elsewhere is waited for, within bounds."""
         self.tracker.close()
@@ -137,22 +146,24 @@ class Hooks:
             )
             self.run_dir.write_json("status.json", status.model_dump())
 
+    def _is_evaluated(self) -> bool:
+        every = self.recipe.eval.every_steps
+        return bool(self.eval_rows) and every is not None and self.step % every == 0
+
     def _evaluate_into(self, name: str) -> None:
         if not self.eval_rows:
             return
-        self.tell("evaluating")
-        result = self.method.evaluate(self.trainer, self.eval_rows)
-        self.value = statistics.fmean(result.by_row.values())
+        record = self._evaluate()
         if self.is_main:
-            figures = {self.method.metric: self.value, **result.figures}
-            record = {"metric": self.method.metric, "figures": figures, "by_prompt": result.by_row}
             self.run_dir.write_json(name, record)
 
-    def _evaluate(self) -> dict[str, float]:
+    def _evaluate(self) -> dict[str, Any]:
         self.tell("evaluating")
+        metric = self.method.metric
         result = self.method.evaluate(self.trainer, self.eval_rows)
         self.value = statistics.fmean(result.by_row.values())
-        return {self.method.metric: self.value, **result.figures}
+        figures = {metric: self.value, **result.figures}
+        return {"metric": metric, "figures": figures, "by_prompt": result.by_row}
 
     def _count_skipped(self) -> None:
         self.num_skipped_in_a_row = self.num_skipped_in_a_row + 1 if self.trainer.is_skipped else 0

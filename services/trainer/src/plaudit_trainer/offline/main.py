@@ -81,7 +81,7 @@ def follow(hooks: "Hooks", resume_from: str | None) -> None:
             log.info("all steps are done", step=hooks.step)
         hooks.training_ends()
     except StopRequested:
-        hooks.checkpoint()
+        hooks.stopped()
         log.info("stopped", step=hooks.step)
 
 
