@@ -45,12 +45,17 @@ def test_pairs_are_told_apart_and_the_folder_is_a_classifier_of_hugging_face(tra
     assert (config["mean"], config["std"]) == (after["reward_mean"], after["reward_std"])
     assert config["append_eos"] is True
     AutoTokenizer.from_pretrained(final)
-    model = AutoModelForSequenceClassification.from_pretrained(final)
     scores = score_pairs(trainer, trainer.pairs[:2])
-    with torch.inference_mode():
-        for row, score in zip(trainer.pairs, scores, strict=False):
-            found = float(model(torch.tensor([row["chosen_ids"]])).logits)
-            assert found == pytest.approx(score.chosen, abs=1e-5)
+    expected = [reward for score in scores for reward in (score.chosen, score.rejected)]
+    assert of_hugging_face(final, trainer.pairs[:2]) == pytest.approx(expected, abs=1e-5)
+
+
+@torch.inference_mode()
+def of_hugging_face(folder: Path, rows: list[dict[str, Any]]) -> list[float]:
+    """Chosen and rejected in turn."""
+    model = AutoModelForSequenceClassification.from_pretrained(folder)
+    texts = [row[name] for row in rows for name in ("chosen_ids", "rejected_ids")]
+    return [float(model(torch.tensor([ids])).logits) for ids in texts]
 
 
 def test_a_head_takes_its_name_in_whichever_file_it_is(model_dir: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING
 
 from plaudit_trainer.learner.final import NAME, save_final
+from plaudit_trainer.offline.reward_model.model import HEAD
 from plaudit_trainer.run_dir import RunDir
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
     from plaudit_trainer.offline.steps import StepTrainer
 
-PREFIX = "score"
-HEAD = f"{PREFIX}.weight"
+
+WEIGHT = f"{HEAD}.weight"
 
 
 def save_reward_model(
@@ -46,7 +47,7 @@ def scale_of(run_dir: RunDir) -> dict[str, float]:
 
 def finish(folder: Path, value_head_prefix: str, facts: dict[str, Any]) -> None:
     """Give the head its name, and config.json the `facts`."""
-    if value_head_prefix != PREFIX:
+    if value_head_prefix != HEAD:
         rename_head(folder, f"{value_head_prefix}.weight")
     path = folder / "config.json"
     config = json.loads(path.read_text(encoding="utf-8")) | facts
@@ -63,12 +64,12 @@ def rename_head(folder: Path, name: str) -> None:
     """In the file that has it, and in the index of several."""
     for file in folder.glob("*.safetensors"):
         with safe_open(file, framework="pt") as tensors:
-            is_there = HEAD in tensors.keys()  # noqa: SIM118
+            is_there = WEIGHT in tensors.keys()  # noqa: SIM118
         if is_there:
             weights = load_file(file)
-            weights[name] = weights.pop(HEAD)
+            weights[name] = weights.pop(WEIGHT)
             save_file(weights, file, {"format": "pt"})
     for index in folder.glob("*.safetensors.index.json"):
         content = json.loads(index.read_text())
-        content["weight_map"][name] = content["weight_map"].pop(HEAD)
+        content["weight_map"][name] = content["weight_map"].pop(WEIGHT)
         index.write_text(json.dumps(content, indent=2) + "\n")

@@ -12,12 +12,11 @@ from plaudit.schemas.recipe import OfflineRecipe, RewardModelRecipe
 from plaudit_trainer.offline.method import Evaluation, Row
 from plaudit_trainer.offline.reward_model.batch import last_tokens
 from plaudit_trainer.offline.reward_model.final import (
-    PREFIX,
     classifier_architecture,
     save_reward_model,
 )
 from plaudit_trainer.offline.reward_model.loss import PairRewards, bradley_terry
-from plaudit_trainer.offline.reward_model.model import load_reward_model
+from plaudit_trainer.offline.reward_model.model import HEAD, load_reward_model
 from plaudit_trainer.offline.reward_model.rows import (
     check_eos,
     check_length,
@@ -89,6 +88,6 @@ class RewardModel:
         assert isinstance(recipe, RewardModelRecipe)
         prefix = recipe.method.value_head_prefix
         facts: dict[str, Any] = {"append_eos": True}
-        if prefix == PREFIX:
+        if prefix == HEAD:
             facts["architectures"] = classifier_architecture(cast(PreTrainedModel, trainer.model))
         save_reward_model(trainer, tokenizer, run_dir, recipe.model.dtype, prefix, **facts)

@@ -16,6 +16,7 @@ from plaudit_trainer.learner.lora import put_on_lora
 from plaudit_trainer.model_path import check_model_path
 
 HEAD = "score"
+"""What transformers calls it."""
 
 
 class ValueHead(torch.nn.Linear):
@@ -34,8 +35,10 @@ class ValueHead(torch.nn.Linear):
 
 
 def load_reward_model(path: str, seed: int, lora: LoraRecipe | None = None) -> PreTrainedModel:
-    """Its logits are (B, T, 1). The head is always a fresh one, and trained whole. Raises
-    ConfigError."""
+    """Its logits are (B, T, 1). The head is always a fresh one, trained whole with adapters, too.
+
+    Raises ConfigError.
+    """
     check_model_path(path)
     try:
         model = _load(path)
