@@ -214,6 +214,8 @@ def build(
     has_gpu = torch.cuda.is_available() and os.environ.get("ACCELERATE_USE_CPU") != "true"
     num_processes = int(os.environ.get("WORLD_SIZE", "1"))
     torch.set_num_threads(recipe.learner.num_threads or default_num_threads(num_processes))
+    # Loaded before DeepSpeed is set up, which would shard what is loaded after it.
+    value_model = load_critic(recipe)
     args = grpo_config(recipe, run_dir.path, has_gpu=has_gpu, num_processes=num_processes)
     feed = BatchFeed(leader.source if leader else None, mask_truncated=recipe.method.mask_truncated)
     tokenizer = load_tokenizer(recipe)
@@ -225,7 +227,7 @@ def build(
         recipe.method,
         groups_per_step=recipe.pipeline.groups_per_step,
         max_tokens_per_pass=recipe.learner.max_tokens_per_pass,
-        value_model=load_critic(recipe),
+        value_model=value_model,
     )
     if newest is not None:
         trainer.load_method(checkpoints.path(newest.step))
