@@ -27,7 +27,7 @@ def test_two_processes_learn_what_one_learns(
     train_here, learner, ledger, make_recipe, make_group, make_run_dir, strategy
 ):
     """The middle group of a step lies on both of them."""
-    run_dirs = []
+    run_dirs: list[Path] = []
     for parts in ({}, {"num_processes": 2, "strategy": strategy}):
         recipe = make_recipe(
             method=METHOD,
