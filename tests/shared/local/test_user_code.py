@@ -163,7 +163,7 @@ def test_a_run_keeps_its_files_and_a_resumed_one_says_what_has_changed(
     os.unlink(project / "rewards/mine.py")
     assert len(changed_files(run.path)) == 1
     with pytest.raises(ConfigError, match="no such file"):
-        check_user_code(run.recipe())
+        check_user_code(recipe)
 
 
 def test_a_run_without_such_files_keeps_none(tmp_path: Path) -> None:

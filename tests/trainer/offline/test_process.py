@@ -22,6 +22,7 @@ from plaudit.schemas.examples import Conversation
 from plaudit.schemas.recipe import SftRecipe
 from plaudit.schemas.run import OfflineStatus, OfflineSummary
 from plaudit_trainer.learner.memory import explaining_out_of_memory
+from plaudit_trainer.learner.metrics import append_metrics
 from plaudit_trainer.offline import hooks as hooks_module
 from plaudit_trainer.offline.check import check_offline
 from plaudit_trainer.offline.main import MEMORY_FIX, run
@@ -115,6 +116,7 @@ def test_a_run_leaves_a_better_model_its_figures_and_its_gain(whole: Path):
     assert (summary.method, summary.metric, summary.steps) == ("sft", "log_likelihood", 9)
     assert summary.num_eval_rows == 10
     assert summary.gain == pytest.approx(summary.after - summary.before)
+    assert summary.gain_ci95 is not None
     low, high = summary.gain_ci95
     assert 0 < low < summary.gain < high
     status = OfflineStatus.model_validate_json((whole / "status.json").read_text())
@@ -144,7 +146,7 @@ def test_a_stopped_run_keeps_what_it_has_done_and_goes_on(
     make_run, whole: Path, monkeypatch: pytest.MonkeyPatch
 ):
     stopped = make_run()
-    append = hooks_module.append_metrics
+    append = append_metrics
 
     def append_and_stop(path: Path, line: dict[str, Any]) -> None:
         append(path, line)

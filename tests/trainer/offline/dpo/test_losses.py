@@ -1,7 +1,6 @@
 """Losses of pairs: equal to formulas written out in float64, and to TRL's with their gradients."""
 
 import math
-from types import SimpleNamespace
 from typing import get_args
 
 import pytest
@@ -11,7 +10,7 @@ from transformers import AutoModelForCausalLM
 from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DPOTrainer
 
-from plaudit.schemas.recipe import DpoMethod
+from plaudit.schemas.recipe import DpoMethod, DpoRecipe
 from plaudit.schemas.recipe.offline import DpoLoss
 from plaudit_trainer.offline.dpo.losses import LogProbs, pair_losses
 from plaudit_trainer.offline.dpo.trainer import DpoTrainer
@@ -79,7 +78,7 @@ def build(tmp_path, model_dir, tokenizer):
         smoothing = method.label_smoothing or 0.1  # TRL wants one for exo_pair at once
         config = DPOConfig(
             str(tmp_path), use_cpu=True, report_to=[], bf16=False, gradient_checkpointing=False,
-            max_length=None, beta=method.beta, loss_type=loss_type, label_smoothing=smoothing,
+            max_length=None, beta=method.beta, loss_type=[loss_type], label_smoothing=smoothing,
         )  # fmt: skip
         model = AutoModelForCausalLM.from_pretrained(model_dir)
         own = {"method": method} if kind is DpoTrainer else {}
@@ -90,7 +89,7 @@ def build(tmp_path, model_dir, tokenizer):
         torch.manual_seed(1)
         with torch.no_grad():
             for parameter in model.parameters():
-                parameter += 0.05 * torch.randn_like(parameter)
+                parameter.add_(torch.randn_like(parameter), alpha=0.05)
         return trainer
 
     return make
@@ -153,7 +152,7 @@ def test_a_pair_shares_its_prompt(tokenizer):
     pair = Preference(
         id="a", prompt=[Message(role="user", content="2+2?")], chosen="4", rejected="5, no 6"
     )
-    recipe = SimpleNamespace(model=SimpleNamespace(max_model_tokens=64))
+    recipe = DpoRecipe.model_validate({"name": "test", "method": {"name": "dpo"}})
     (row,) = Dpo().rows(recipe, tokenizer, [pair], "data.train")
     assert tokenizer.decode(row["prompt_ids"]) == "<|user|>2+2?<|end|><|assistant|>"
     assert tokenizer.decode(row["chosen_ids"]) == "4<|end|>"

@@ -2,7 +2,7 @@
 
 import math
 import random
-from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -13,12 +13,13 @@ from trl.trainer.kto_config import KTOConfig
 from plaudit.errors import ConfigError
 from plaudit.schemas.common import Message
 from plaudit.schemas.examples import Labelled
+from plaudit.schemas.recipe import KtoRecipe
 from plaudit_trainer.offline.implicit_reward import collated
 from plaudit_trainer.offline.kto.method import Kto, KtoTrainer, with_mismatched
 from plaudit_trainer.offline.kto.ranking import separation
 
 BETA, GOOD, BAD = 0.3, 1.0, 1.5
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"id": "a", "prompt_ids": [5, 6], "completion_ids": [7, 8, 9], "label": True},
     {"id": "b", "prompt_ids": [10], "completion_ids": [11], "label": False},
     {"id": "c", "prompt_ids": [12, 13, 14], "completion_ids": [15, 16], "label": False},
@@ -42,7 +43,7 @@ def trainer(tmp_path, model_dir, tokenizer):
     torch.manual_seed(1)
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter += 0.05 * torch.randn_like(parameter)
+            parameter.add_(torch.randn_like(parameter), alpha=0.05)
     return made
 
 
@@ -111,7 +112,7 @@ def test_it_is_evaluated_by_the_separation_of_implicit_rewards(trainer):
 def test_held_out_answers_of_one_label_are_refused(tokenizer):
     prompt = [Message(role="user", content="2+2?")]
     rows = [Labelled(id=str(i), prompt=prompt, completion="4", label=True) for i in range(2)]
-    recipe = SimpleNamespace(model=SimpleNamespace(max_model_tokens=64))
+    recipe = KtoRecipe.model_validate({"name": "test", "method": {"name": "kto"}})
     assert len(Kto().rows(recipe, tokenizer, rows, "data.train")) == 2
     with pytest.raises(ConfigError, match="every answer is labelled True"):
         Kto().rows(recipe, tokenizer, rows, "data.eval")

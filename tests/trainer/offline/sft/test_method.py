@@ -1,6 +1,6 @@
 """sft: cross-entropy on the assistant's tokens, and a held-out log-likelihood."""
 
-from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import torch
@@ -11,9 +11,12 @@ from trl.trainer.sft_trainer import SFTTrainer
 
 from plaudit.schemas.common import Message
 from plaudit.schemas.examples import Conversation
+from plaudit.schemas.recipe import SftRecipe
 from plaudit_trainer.offline.sft.method import Sft, SftTrainer
 
-RECIPE = SimpleNamespace(model=SimpleNamespace(max_model_tokens=128))
+RECIPE = SftRecipe.model_validate(
+    {"name": "test", "model": {"max_model_tokens": 128}, "method": {"name": "sft"}}
+)
 TALKS = [
     Conversation(
         id=str(i),
@@ -97,11 +100,12 @@ def test_it_is_the_loss_of_trl_on_a_template_that_marks_its_generations(
     stock = SFTTrainer(
         model=model, args=config, processing_class=marking, train_dataset=Dataset.from_list(talks)
     )
-    theirs = stock.compute_loss(model, stock.data_collator(list(stock.train_dataset)))
+    theirs = stock.compute_loss(model, stock.data_collator([*cast(Dataset, stock.train_dataset)]))
     rows = Sft().rows(RECIPE, tokenizer, TALKS, "data.train")
     ours = trainer.compute_loss(trainer.model, trainer.data_collator(rows))
     theirs.backward()
     ours.backward()
     assert ours.item() == pytest.approx(theirs.item(), abs=1e-6)
     for one, other in zip(trainer.model.parameters(), model.parameters(), strict=True):
+        assert one.grad is not None and other.grad is not None
         assert torch.allclose(one.grad, other.grad, atol=1e-6)
