@@ -9,6 +9,7 @@ from plaudit_trainer.data.formats import ROWS
 from plaudit_trainer.data.lengths import max_tokens
 from plaudit_trainer.data.rendering import load_tokenizer, loading, num_tokens
 from plaudit_trainer.learner.arguments import split_batch
+from plaudit_trainer.learner.lora import check_lora
 from plaudit_trainer.learner.loss_check import check_loss
 from plaudit_trainer.method_check import check_method
 from plaudit_trainer.model_path import check_model_path
@@ -24,7 +25,7 @@ def check_recipe(recipe: Recipe) -> dict[str, Any]:
     found = train.counts.told("train") | held_out.counts.told("eval")
     rows = [*train.rows, *held_out.rows]
     _check_kinds(recipe, rows)
-    check_context(recipe.model)
+    check_model(recipe.model)
     check_tokenizers(recipe)
     found["longest_prompt_tokens"] = _check_lengths(recipe, rows)
     return found
@@ -52,7 +53,14 @@ def _check_kinds(recipe: Recipe, rows: list[Row]) -> None:
             )
 
 
-def check_context(model: ModelRecipe) -> None:
+def check_model(model: ModelRecipe) -> None:
+    """Raises ConfigError."""
+    if model.lora is not None:
+        check_lora(model.lora)
+    _check_context(model)
+
+
+def _check_context(model: ModelRecipe) -> None:
     """Raises ConfigError. vLLM refuses a context beyond the model's own, but only once loaded."""
     from transformers import AutoConfig
 
