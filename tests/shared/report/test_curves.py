@@ -28,7 +28,11 @@ def test_a_run_without_lines_has_no_curves():
 
 
 def test_lines_that_are_spoilt_are_passed_over():
-    lines = [{"step": "x", "loss": 1.0}, {"loss": 1.0}, {"step": 1, "clip_fraction": 3}]
+    lines: list[dict[str, Any]] = [
+        {"step": "x", "loss": 1.0},
+        {"loss": 1.0},
+        {"step": 1, "clip_fraction": 3},
+    ]
     assert charts_of(*lines) == {}
 
 
