@@ -20,7 +20,8 @@ from plaudit_trainer.learner.checkpoint import CheckpointRecord, CheckpointStore
 from plaudit_trainer.learner.feed import BatchFeed
 from plaudit_trainer.learner.final import NAME as FINAL
 from plaudit_trainer.learner.final import save_final
-from plaudit_trainer.learner.method_figures import check_kl, method_line
+from plaudit_trainer.learner.kl_watch import KlWatch
+from plaudit_trainer.learner.method_figures import method_line
 from plaudit_trainer.learner.metrics import append_metrics, batch_figures, replay_figures
 from plaudit_trainer.learner.publisher import Publisher
 from plaudit_trainer.ledger import LearnerLedger
@@ -56,6 +57,7 @@ class Hooks:
 
     def __post_init__(self) -> None:
         self.best = BestBy(self.recipe.budget.best_by)
+        self.kl_watch = KlWatch(self.recipe.method.max_kl)
 
     def training_begins(self) -> None:
         """A fresh run has a checkpoint of step 0 before anything is trained."""
@@ -85,7 +87,7 @@ class Hooks:
             return
         step = self.trainer.num_steps_done
         method = method_line(self.trainer.method.figures, figures)
-        check_kl(method["kl"], self.recipe.method.max_kl)
+        self.kl_watch.check(method["kl"])
         batch = self.feed.batch
         if self.ledger is not None:
             self.ledger.commit_step(step, [taken.group.group_id for taken in batch.groups], {})

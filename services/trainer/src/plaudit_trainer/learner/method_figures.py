@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from plaudit.errors import PlauditError
 from plaudit_trainer.learner.advantage.batch import ScoredBatch
 
 
@@ -70,14 +69,3 @@ def method_line(method: dict[str, Any], trl: dict[str, Any]) -> dict[str, Any]:
             "high": trl.get("clip_ratio/high_mean", trl.get("cispo_clip_ratio")),
         },
     }
-
-
-def check_kl(kl: float | None, max_kl: float) -> None:
-    """Raises PlauditError."""
-    if kl is not None and kl > max_kl:
-        raise PlauditError(
-            f"learner: the policy is {kl:.3g} nats per token from the reference model "
-            f"(method.max_kl = {max_kl}): it diverges, and is not published.",
-            fix="lower method.learning_rate, raise method.kl.coefficient or method.beta, or raise "
-            "method.max_kl; then resume from the last checkpoint",
-        )
