@@ -24,6 +24,7 @@ from plaudit_trainer.learner.metrics import cut_metrics
 from plaudit_trainer.learner.orphan import exit_when_orphaned
 from plaudit_trainer.learner.signals import StopSignal, stop_signal
 from plaudit_trainer.learner.source import GroupSource, StopRequested
+from plaudit_trainer.learner.threads import default_num_threads
 from plaudit_trainer.learner.wait import WHO
 from plaudit_trainer.learner.weights import LearnedWeights
 from plaudit_trainer.ledger import LearnerLedger
@@ -253,12 +254,3 @@ def build(
     trainer.hooks = hooks
     trainer.add_callback(BeginCallback(hooks))
     return hooks
-
-
-def default_num_threads(num_processes: int) -> int:
-    """Half of the cores, shared by all ranks; the engines and services need the other half.
-
-    Threads that outnumber the free cores spin while they wait for each other: on a full machine of
-    two cores, two threads made a step of the demo 50 times slower than one.
-    """
-    return max(1, len(os.sched_getaffinity(0)) // 2 // num_processes)

@@ -16,6 +16,7 @@ from plaudit_trainer.learner.memory import explaining_out_of_memory
 from plaudit_trainer.learner.metrics import cut_metrics
 from plaudit_trainer.learner.orphan import exit_when_orphaned
 from plaudit_trainer.learner.signals import StopSignal, stop_signal
+from plaudit_trainer.learner.threads import default_num_threads
 from plaudit_trainer.offline.registry import method_of
 from plaudit_trainer.run_dir import RunDir
 from plaudit_trainer.settings import TrainerSettings
@@ -130,8 +131,3 @@ def _tracker(
         return Tracker()
     last_step = 0 if newest is None else newest.step
     return open_tracker(recipe, run_dir.path, run_dir.run_id, last_step)
-
-
-def default_num_threads(num_processes: int) -> int:
-    """Half of the cores, shared by the processes: threads that outnumber free cores spin."""
-    return max(1, len(os.sched_getaffinity(0)) // 2 // num_processes)
