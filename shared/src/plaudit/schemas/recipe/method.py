@@ -133,8 +133,8 @@ class MethodRecipe(Contract):
     drca: DrcaRecipe | None = None
     discriminator: DiscriminatorRecipe | None = None
     max_kl: float = Field(default=10.0, gt=0.0)
-    """Nats per token (k3) from the reference model, where there is one; three steps in a row over it
-    end the run."""
+    """Nats per token (k3) from the reference model, where there is one; three steps over it in a
+    row end the run."""
     max_skipped_steps: int = Field(default=5, ge=0)
     """Steps whose loss or gradient is no number change nothing; more in a row end the run."""
     zero_variance: Literal["keep", "replace"] = "keep"
