@@ -41,6 +41,8 @@ class HttpClient:
     """
 
     service = "service"
+    how_to_reach: str | None = None
+    """What to do when nobody is there; absent: as for Plaudit's own services."""
 
     def __init__(self, base_url: str, options: ClientOptions | None = None) -> None:
         self.base_url = checked_url(base_url, self.service)
@@ -225,7 +227,7 @@ class HttpClient:
 
     def _unavailable(self, error: BaseException) -> Unavailable:
         """aiohttp's error in our words, with what to do about it."""
-        reach = (
+        reach = self.how_to_reach or (
             f"start it (`plaudit up {self.service}`), "
             f"or set PLAUDIT_{self.service.upper()}_URL to where it runs."
         )

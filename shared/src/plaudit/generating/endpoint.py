@@ -1,7 +1,5 @@
 """Any endpoint with OpenAI's chat wire format."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from pydantic import (
@@ -13,7 +11,7 @@ from pydantic import (
 )
 
 from plaudit.client import ClientOptions, HttpClient
-from plaudit.errors import Forbidden, Rejected, Unauthorized, Unavailable
+from plaudit.errors import Forbidden, Rejected, Unauthorized
 from plaudit.generating.generator import seed_of
 from plaudit.generating.prompts import PromptRow
 from plaudit.schemas.common import Contract, Message
@@ -66,6 +64,7 @@ class EndpointGenerator(HttpClient):
     """`base_url` ends before /chat/completions, e.g. https://api.openai.com/v1."""
 
     service = "endpoint"
+    how_to_reach = "start it, or correct --endpoint"
 
     def __init__(self, base_url: str, model: str, options: ClientOptions) -> None:
         super().__init__(base_url, options)
@@ -74,8 +73,7 @@ class EndpointGenerator(HttpClient):
     async def check(self) -> None:
         """Whether somebody is there, before any row is asked. Raises Unauthorized, Unavailable."""
         try:
-            with _advice():
-                await self.get("/models", _ModelList, timeout_s=_MODELS_TIMEOUT_S)
+            await self.get("/models", _ModelList, timeout_s=_MODELS_TIMEOUT_S)
         except (Unauthorized, Forbidden):
             raise
         except Rejected:
@@ -93,8 +91,7 @@ class EndpointGenerator(HttpClient):
             top_k=sampling.top_k or None,
             seed=seed_of(ask, row),
         )
-        with _advice():
-            answer = await self.post("/chat/completions", request, ChatAnswer, idempotency_key=key)
+        answer = await self.post("/chat/completions", request, ChatAnswer, idempotency_key=key)
         texts = [
             GeneratedText(text=choice.message.content, finish_reason=choice.finish_reason)
             for choice in answer.choices
@@ -106,14 +103,3 @@ class EndpointGenerator(HttpClient):
 
     async def settle(self, key: str) -> None:
         """The endpoint remembers nothing."""
-
-
-@contextmanager
-def _advice() -> Iterator[None]:
-    """What the base client advises is right for Plaudit's own services only."""
-    try:
-        yield
-    except Unavailable as error:
-        if error.fix is not None:
-            error.fix = "start it, or correct --endpoint"
-        raise

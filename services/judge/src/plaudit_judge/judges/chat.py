@@ -1,7 +1,5 @@
 """The OpenAI chat wire format: one attempt at one endpoint. Retrying is the judge's."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -87,6 +85,7 @@ class ChatEndpoint(HttpClient):
     """`base_url` ends before /chat/completions, e.g. https://api.openai.com/v1."""
 
     service = "judge endpoint"
+    how_to_reach = "start it, or correct its address in the settings of the judge service."
 
     def __init__(self, base_url: str, api_key: SecretStr | None, max_connections: int) -> None:
         options = ClientOptions(
@@ -114,8 +113,7 @@ class ChatEndpoint(HttpClient):
             request = StructuredChatRequest(**dict(request), response_format=wanted)
         if cache_salt is not None:
             request = SaltedChatRequest(**dict(request), cache_salt=cache_salt)
-        with _advice():
-            answer = await self.post("/chat/completions", request, ChatAnswer, timeout_s=timeout_s)
+        answer = await self.post("/chat/completions", request, ChatAnswer, timeout_s=timeout_s)
         usage = answer.usage or ChatUsage()
         return Reply(
             text=(answer.choices[0].message.content or "")[-MAX_REPLY_CHARS:],
@@ -134,17 +132,5 @@ class ChatEndpoint(HttpClient):
 
     async def models(self, timeout_s: float) -> list[str]:
         """The ids of all models that the endpoint serves."""
-        with _advice():
-            found = await self.get("/models", ModelList, timeout_s=timeout_s)
+        found = await self.get("/models", ModelList, timeout_s=timeout_s)
         return [model.id for model in found.data]
-
-
-@contextmanager
-def _advice() -> Iterator[None]:
-    """What the base client advises is right for Plaudit's own services only."""
-    try:
-        yield
-    except Unavailable as error:
-        if error.fix is not None:
-            error.fix = "start it, or correct its address in the settings of the judge service."
-        raise

@@ -1,8 +1,7 @@
 """OpenAI's POST /embeddings, and vLLM's, which pools the policy's hidden states."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
@@ -56,15 +55,14 @@ class WeightInfo(_Answer):
 
 class Endpoint(HttpClient):
     service = "embeddings endpoint"
+    how_to_reach = "start it, or correct its base_url in [reward.embedders]"
 
     async def embeddings(self, request: EmbeddingsRequest) -> EmbeddingsAnswer:
-        with _advice():
-            return await self.post("/embeddings", request, EmbeddingsAnswer)
+        return await self.post("/embeddings", request, EmbeddingsAnswer)
 
     async def stamp(self) -> str:
         """vLLM's own: what was last said to it of its weights."""
-        with _advice():
-            return (await self.get("/weight_info", WeightInfo)).weight_version
+        return (await self.get("/weight_info", WeightInfo)).weight_version
 
 
 class EndpointEmbedder:
@@ -120,17 +118,6 @@ class EndpointEmbedder:
                 f"not {self._dimensions}.",
                 fix="correct `dimensions`, or restart the workers if it has another model now",
             )
-
-
-@contextmanager
-def _advice() -> Iterator[None]:
-    """What the base client advises is right for Plaudit's own services only."""
-    try:
-        yield
-    except Unavailable as error:
-        if error.fix is not None:
-            error.fix = "start it, or correct its base_url in [reward.embedders]"
-        raise
 
 
 def _cut(text: str, max_bytes: int) -> str:
