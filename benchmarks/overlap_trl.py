@@ -39,9 +39,9 @@ from plaudit_trainer.conductor.scoring import Scorer
 from plaudit_trainer.data import Row, VisitOrder, load_rows
 from plaudit_trainer.learner.arguments import grpo_config
 from plaudit_trainer.learner.loading import load_model, load_tokenizer
-from plaudit_trainer.learner.main import default_num_threads
 from plaudit_trainer.learner.probe import compute_probe, probe_sequences, tolerance_of
 from plaudit_trainer.learner.publisher import policy_weights
+from plaudit_trainer.learner.threads import default_num_threads
 from plaudit_trainer.run_dir import RunDir
 from plaudit_trainer.settings import TrainerSettings
 

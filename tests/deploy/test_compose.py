@@ -218,7 +218,7 @@ LOCKED = {
         "services/reward[model]",
         "services/judge[claude]",
         "services/sandbox",
-        "services/trainer[train]",
+        "services/trainer[train,tracking]",
     ),
     "constraints-rollout.txt": ("shared", "services/rollout"),
 }

@@ -42,7 +42,7 @@ def test_a_prompt_longer_than_the_context_names_the_row_and_both_settings(plaudi
     plaudit.refuses(
         plaudit.train(),
         "model.max_model_tokens = 128", "method.max_completion_tokens = 32", "leaves 96 tokens",
-        "row '2'", "fix: raise max_model_tokens, lower max_completion_tokens, or drop that row",
+        "row '2'", "fix: raise max_model_tokens, lower max_completion_tokens, or set data.too_long",
     )  # fmt: skip
 
 

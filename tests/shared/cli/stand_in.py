@@ -33,7 +33,7 @@ def main() -> None:
         print(json.dumps({"num_train_rows": 3}))
     else:
         models = os.environ.get("PLAUDIT_REWARD_MODELS__RM__PATH", "")
-        print(f"{NAME} {ROLE} is at work {models}", flush=True)
+        print(f"{NAME} {ROLE} is at work {models}".rstrip(), flush=True)
         time.sleep(600)
 
 

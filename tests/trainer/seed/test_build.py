@@ -114,8 +114,8 @@ def test_the_command_prints_where_the_seed_lies(
 ) -> None:
     asked: list[int] = []
 
-    def build_quickly(cache_dir: Path, *, seed: int, progress: object) -> SeedPaths:
-        assert cache_dir == tmp_path
+    def build_quickly(cache_dir: Path, *, seed: int, task: str, progress: object) -> SeedPaths:
+        assert (cache_dir, task) == (tmp_path, "demo")
         asked.append(seed)
         return quick_seed
 
@@ -129,7 +129,7 @@ def test_the_command_prints_where_the_seed_lies(
 def test_the_trainers_command_prints_json_alone_whatever_a_build_says(
     tmp_path: Path, quick_seed: SeedPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def build_loudly(cache_dir: Path, *, seed: int) -> SeedPaths:
+    def build_loudly(cache_dir: Path, *, seed: int, task: str) -> SeedPaths:
         print("[WARNING] as DeepSpeed has it, when it is imported")
         return quick_seed
 
