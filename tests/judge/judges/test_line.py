@@ -1,6 +1,7 @@
 """The one retry layer of a judge: what its calls wait for, and how they fail."""
 
 import asyncio
+import itertools
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -155,10 +156,9 @@ def test_refusals_open_no_breaker_and_cut_the_concurrency() -> None:
 def test_failures_with_an_answer_of_any_kind_between_them_open_no_breaker(
     answer: Reply | Exception,
 ) -> None:
-    every = FAILURES_TO_OPEN - 1
-    endpoint = Endpoint(
-        lambda n: answer if n % (every + 1) == every else Unavailable("answered 500")
-    )
+    # Counted as they are given: a deadline cuts calls off that never hear theirs.
+    given = itertools.cycle([Unavailable("answered 500")] * (FAILURES_TO_OPEN - 1) + [answer])
+    endpoint = Endpoint(lambda n: next(given))
 
     async def play() -> None:
         line = make_line()
