@@ -38,3 +38,9 @@ def test_lines_that_are_spoilt_are_passed_over():
 
 def test_titles_are_told_apart():
     assert len({curve.title for curve in CURVES}) == len(CURVES)
+
+
+def test_a_small_constant_has_an_axis_of_its_own_size():
+    lines = [{"step": step, "learning_rate": 1e-3} for step in (1, 2)]
+    [chart] = curve_charts(RunFiles(Path("run"), metrics=lines))
+    assert "0.001" in {tick.label for tick in chart.y_ticks}

@@ -216,7 +216,8 @@ def _pieces(
 def _span(values: Iterable[float]) -> tuple[float, float]:
     collected = list(values)
     low, high = min(collected), max(collected)
-    return (low, high) if high > low else (low - 0.5, high + 0.5)
+    around = abs(low) / 2 or 0.5
+    return (low, high) if high > low else (low - around, high + around)
 
 
 def _padded(span: tuple[float, float]) -> tuple[float, float]:
