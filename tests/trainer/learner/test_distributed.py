@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from plaudit.local.learner import learner_env
-from plaudit.schemas.policy import PolicyManifest
+from tests.trainer.learner.published import assert_proven
 
 SCRIPTS = Path(sys.executable).parent
 TORCHRUN = (str(SCRIPTS / "torchrun"), "--standalone", "--nproc_per_node=2")
@@ -115,17 +115,3 @@ def test_a_sharded_learner_killed_resumes_and_learns_what_one_process_learns(
     assert ledger.counts().trained == 3 * GROUPS_PER_STEP
     assert_close(run_dir, one_process)
     assert_proven(Path(rollout_service.versions[-1].path))
-
-
-def assert_proven(directory: Path) -> None:
-    """The published weights are whole: they compute the published probe."""
-    from transformers import AutoModelForCausalLM
-
-    probe = PolicyManifest.model_validate_json((directory / "manifest.json").read_bytes()).probe
-    model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32)
-    for sequence in probe.sequences:
-        ids = torch.tensor([sequence.token_ids])
-        with torch.no_grad():
-            logprobs = model(input_ids=ids).logits[0, :-1].log_softmax(-1)
-        found = logprobs.gather(-1, ids[0, 1:, None])[:, 0]
-        torch.testing.assert_close(found, torch.tensor(sequence.logprobs), atol=1e-4, rtol=0)

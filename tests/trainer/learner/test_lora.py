@@ -8,9 +8,9 @@ import torch
 from safetensors.torch import load_file
 
 from plaudit.errors import ConfigError
-from plaudit.schemas.policy import PolicyManifest
 from plaudit.schemas.recipe import LoraRecipe
 from plaudit_trainer.learner.lora import merged, put_on_lora
+from tests.trainer.learner.published import assert_proven
 
 LORA = {"rank": 4, "alpha": 8.0}
 WITH_KL = {"beta": 0.1, "loss_type": "grpo", "learning_rate": 1e-2}
@@ -69,7 +69,7 @@ def test_a_run_trains_adapters_publishes_whole_weights_and_resumes_bit_exactly(
     whole = make_run_dir(recipe, "whole")
     ledger.fill([make_group(number) for number in range(8)])
     train_here(whole)
-    assert_published_with_probe(Path(rollout_service.versions[-1].path))
+    assert_proven(Path(rollout_service.versions[-1].path))
     assert_only_targets_changed(whole / "final", model_dir)
     lines = [json.loads(line) for line in (whole / "metrics.jsonl").read_text().splitlines()]
     assert lines[0]["trl"]["kl"] == pytest.approx(0.0, abs=1e-6), "the adapter starts at zero"
@@ -95,19 +95,6 @@ def resume(train_here, run_dir: Path, recipe) -> None:
 
 def weights(directory: Path) -> dict[str, torch.Tensor]:
     return load_file(directory / "model.safetensors")
-
-
-def assert_published_with_probe(directory: Path) -> None:
-    from transformers import AutoModelForCausalLM
-
-    probe = PolicyManifest.model_validate_json((directory / "manifest.json").read_bytes()).probe
-    model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32)
-    for sequence in probe.sequences:
-        ids = torch.tensor([sequence.token_ids])
-        with torch.no_grad():
-            logprobs = model(input_ids=ids).logits[0, :-1].log_softmax(-1)
-        found = logprobs.gather(-1, ids[0, 1:, None])[:, 0]
-        torch.testing.assert_close(found, torch.tensor(sequence.logprobs), atol=1e-4, rtol=0)
 
 
 def assert_only_targets_changed(found: Path, base: Path) -> None:

@@ -3,8 +3,8 @@
 import json
 import os
 import shutil
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,13 +82,21 @@ def create_run(path: Path, recipe: RunRecipe, argv: Sequence[str]) -> Run:
     path = path.absolute()
     run = Run(path, _run_id(path), datetime.now(UTC).isoformat(timespec="seconds"))
     record = {"run_id": run.run_id, "created_at": run.created_at, "argv": list(argv)}
-    half = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        half.mkdir(parents=True)
+    with whole_directory(path) as half:
         (half / "recipe.toml").write_text(dump_recipe(recipe), encoding="utf-8")
         if isinstance(recipe, Recipe):
             keep_copies(recipe, half)
         (half / _RECORD).write_text(json.dumps(record, indent=2), encoding="utf-8")
+    return run
+
+
+@contextmanager
+def whole_directory(path: Path) -> Iterator[Path]:
+    """What is written into the yielded directory becomes `path`. Raises ConfigError."""
+    half = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        half.mkdir(parents=True)
+        yield half
         half.replace(path)
     except OSError as error:
         shutil.rmtree(half, ignore_errors=True)
@@ -96,7 +104,6 @@ def create_run(path: Path, recipe: RunRecipe, argv: Sequence[str]) -> Run:
             f"--run-dir {path}: cannot be written: {error.strerror}.",
             fix="free some space there, or choose another directory",
         ) from error
-    return run
 
 
 def _run_id(path: Path) -> str:

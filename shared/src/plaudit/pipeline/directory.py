@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from plaudit.errors import ConfigError
-from plaudit.local.run_dir import PIPELINE_RECORD, check_new
+from plaudit.local.run_dir import PIPELINE_RECORD, check_new, whole_directory
 from plaudit.pipeline.file import dump_pipeline, read_pipeline
 from plaudit.pipeline.references import Place, places_in
 from plaudit.schemas.pipeline import PipelineFile, PipelineSummary, StageResult
@@ -52,18 +51,9 @@ def create_pipeline_dir(path: Path, file: PipelineFile) -> PipelineDir:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     stages = [StageResult(name=stage.name, kind=stage.kind) for stage in file.stages]
     summary = PipelineSummary(name=file.name, pipeline_id=path.name, created_at=now, stages=stages)
-    half = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        half.mkdir(parents=True)
+    with whole_directory(path) as half:
         (half / _FILE).write_text(dump_pipeline(file), encoding="utf-8")
         _write(half / PIPELINE_RECORD, summary)
-        half.replace(path)
-    except OSError as error:
-        shutil.rmtree(half, ignore_errors=True)
-        raise ConfigError(
-            f"--run-dir {path}: cannot be written: {error.strerror}.",
-            fix="free some space there, or choose another directory",
-        ) from error
     return PipelineDir(path, file, summary)
 
 

@@ -22,6 +22,7 @@ from plaudit_trainer.learner.critic.critic import Critic
 from plaudit_trainer.learner.critic.model import ValueModel
 from plaudit_trainer.learner.importance import EngineGap, importance_weights, log_ratios
 from plaudit_trainer.learner.method import Method
+from plaudit_trainer.learner.pass_metrics import drain
 from plaudit_trainer.learner.sharded_optimizer import start_optimizer
 from plaudit_trainer.learner.skipping import SkippingTrainer
 
@@ -182,8 +183,7 @@ class LearnerTrainer(SkippingTrainer):
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Transformers calls this once per optimizer step, before it saves a checkpoint."""
-        figures = {name: _mean(values) for name, values in self._metrics["train"].items()}
-        self._metrics["train"].clear()
+        figures = drain(self._metrics["train"])
         if "loss" not in logs or self.hooks is None:
             return
         loss = math.nan if self.is_bad_step else logs["loss"]
@@ -215,8 +215,3 @@ class LearnerTrainer(SkippingTrainer):
 def _scored_elsewhere(*args: Any, **kwargs: Any) -> list[float | None]:
     """TRL insists on a reward function; the services have scored every group already."""
     raise NotImplementedError
-
-
-def _mean(values: list[float]) -> float | None:
-    known = [value for value in values if value == value]
-    return sum(known) / len(known) if known else None

@@ -8,6 +8,7 @@ import torch
 from transformers import Trainer
 
 from plaudit_trainer.learner.bad_steps import check_finite
+from plaudit_trainer.learner.pass_metrics import drain
 from plaudit_trainer.learner.sharded_optimizer import start_optimizer
 
 StepDone = Callable[[dict[str, Any]], None]
@@ -70,9 +71,8 @@ class StepTrainer(Trainer):
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Transformers calls this once per optimizer step."""
-        figures = {name: _mean(values) for name, values in self._metrics["train"].items()}
+        figures = drain(self._metrics["train"])
         figures.pop("num_tokens", None)  # counted since the process started
-        self._metrics["train"].clear()
         if "loss" in logs:
             counted = self.sum_over_processes(self._num_tokens)
             self._num_tokens = 0
@@ -108,8 +108,3 @@ def num_tokens(inputs: dict[str, Any]) -> int:
     """Without padding. A packed batch has no mask, and no padding either."""
     mask = inputs.get("attention_mask")
     return int(inputs["input_ids"].numel() if mask is None else mask.sum())
-
-
-def _mean(values: list[float]) -> float | None:
-    known = [value for value in values if value == value]
-    return sum(known) / len(known) if known else None
