@@ -51,22 +51,31 @@ def publish(tmp_path: Path) -> Callable[..., PolicyAnnouncement]:
     """Writes a version that the stand-in for vLLM can load: its weights are one number."""
 
     def write(
-        version: int, *, run_id: str = "run", value: float = -1.0, claimed: float | None = None
+        version: int,
+        *,
+        run_id: str = "run",
+        value: float = -1.0,
+        claimed: float | None = None,
+        base: PolicyAnnouncement | None = None,
+        name: str | None = None,
     ):
-        directory = tmp_path / run_id.replace("/", "_") / f"v{version}"
+        """With `base` it is an adapter, whose number is added; then `claimed` says the sum."""
+        directory = tmp_path / run_id.replace("/", "_") / (name or f"v{version}")
         directory.mkdir(parents=True)
         weights = str(value).encode()
-        (directory / "model.safetensors").write_bytes(weights)
+        file_name = "adapter_model.safetensors" if base else "model.safetensors"
+        (directory / file_name).write_bytes(weights)
         published = value if claimed is None else claimed
         manifest = PolicyManifest(
             run_id=run_id,
             version=version,
             step=version,
             files={
-                "model.safetensors": PolicyFile(
+                file_name: PolicyFile(
                     sha256=hashlib.sha256(weights).hexdigest(), num_bytes=len(weights)
                 )
             },
+            base=base,
             probe=Probe(sequences=[ProbeSequence(token_ids=[1, 2], logprobs=[published])]),
         )
         raw = manifest.model_dump_json().encode()

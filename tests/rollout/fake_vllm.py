@@ -30,6 +30,9 @@ class FakeVllm:
         self.is_dead = False
         self.salts: list[str] = []
         self.loaded: list[str] = []
+        self.max_lora_rank = 16
+        self.adapters: dict[str, float] = {}
+        self.unloaded: list[str] = []
         self.aborts = 0
         self._runner: web.AppRunner | None = None
         self._port = 0
@@ -56,6 +59,8 @@ class FakeVllm:
             web.post("/resume", self._resume),
             web.post("/collective_rpc", self._reload),
             web.post("/abort_requests", self._abort),
+            web.post("/v1/load_lora_adapter", self._load_adapter),
+            web.post("/v1/unload_lora_adapter", self._unload_adapter),
             web.post("/tokenize", self._tokenize),
             web.post("/v1/completions", self._completions),
         ]
@@ -69,6 +74,7 @@ class FakeVllm:
         """As a new process: base weights, no stamp, nothing paused."""
         await self.stop()
         self.value, self.stamp, self.is_dead = 0.0, "default", False
+        self.adapters = {}
         self.running.set()
         await self.start()
 
@@ -112,6 +118,24 @@ class FakeVllm:
         self.aborts += 1
         return web.json_response({"status": "aborted"})
 
+    async def _load_adapter(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        if self.max_lora_rank == 0:
+            return web.json_response({"detail": "Not Found"}, status=404)
+        assert body["lora_name"] not in self.adapters
+        weights = Path(body["lora_path"]) / "adapter_model.safetensors"
+        self.adapters[body["lora_name"]] = float(weights.read_text())
+        return web.Response(text="Success")
+
+    async def _unload_adapter(self, request: web.Request) -> web.Response:
+        self.unloaded.append((await request.json())["lora_name"])
+        del self.adapters[self.unloaded[-1]]
+        return web.Response(text="Success")
+
+    def _value_of(self, body: dict) -> float:
+        """With an adapter, that is added to the weights beneath."""
+        return self.value + (self.adapters[body["model"]] if "model" in body else 0.0)
+
     async def _tokenize(self, request: web.Request) -> web.Response:
         text = (await request.json())["messages"][-1]["content"]
         return web.json_response({"tokens": list(text.encode()), "max_model_len": MAX_MODEL_LEN})
@@ -120,9 +144,9 @@ class FakeVllm:
         body = await request.json()
         if "prompt_logprobs" in body:
             await self.running.wait()
-            return web.json_response({"choices": self._probed(body["prompt"])})
+            return web.json_response({"choices": self._probed(body)})
         self.salts.append(body["cache_salt"])
-        first = self.value
+        first = self._value_of(body)
         if self.refuse_generate:
             return web.json_response({"error": {"message": "no such parameter"}}, status=400)
         if self.fail_generate > 0 or self.is_dead:
@@ -132,23 +156,26 @@ class FakeVllm:
         await self.finish.wait()
         await self.running.wait()
         self.num_generated += 1
-        values = [first, self.value]
+        values = [first, self._value_of(body)]
         choices = [self._choice(index, values) for index in range(body["n"])]
         if body["logprobs"] and not self.forgets_likeliest:
             for choice in choices:
                 choice["logprobs"]["top_logprobs"] = [self._likeliest(body["logprobs"])] * 2
         return web.json_response({"choices": choices})
 
-    def _probed(self, sequences: list[list[int]]) -> list[dict]:
+    def _probed(self, body: dict) -> list[dict]:
         return [
             {
                 "index": index,
                 "prompt_logprobs": [
                     None,
-                    *({str(token): {"logprob": self.value, "rank": 1}} for token in tokens[1:]),
+                    *(
+                        {str(token): {"logprob": self._value_of(body), "rank": 1}}
+                        for token in tokens[1:]
+                    ),
                 ],
             }
-            for index, tokens in enumerate(sequences)
+            for index, tokens in enumerate(body["prompt"])
         ]
 
     def _likeliest(self, number: int) -> dict[str, float]:

@@ -221,6 +221,17 @@ def test_with_a_gpu_it_may_compile(gpu_build):
     assert "VLLM_CPU_KVCACHE_SPACE" not in command.environment
 
 
+def test_adapters_are_put_over_the_weights_only_where_a_rank_is_set(cpu_build):
+    command = make_command(RolloutSettings(max_lora_rank=9, max_adapters=3), "/m")
+    assert "--enable-lora" in command.arguments
+    assert value_of(command, "--max-lora-rank") == "16"
+    assert value_of(command, "--max-loras") == "3"
+    assert command.environment["VLLM_ALLOW_RUNTIME_LORA_UPDATING"] == "1"
+    without = make_command(RolloutSettings(), "/m")
+    assert "--enable-lora" not in without.arguments
+    assert "VLLM_ALLOW_RUNTIME_LORA_UPDATING" not in without.environment
+
+
 def test_each_start_draws_other_samples_unless_a_seed_is_set(cpu_build):
     drawn = {value_of(make_command(RolloutSettings(), "/m"), "--seed") for _ in range(8)}
     assert len(drawn) > 1

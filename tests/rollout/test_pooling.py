@@ -1,6 +1,7 @@
 """A worker beside an engine that pools: it follows the policy, proves it, and says which it is."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ from plaudit.schemas.policy import MANIFEST_NAME, PolicyManifest, Probe, ProbeSe
 from plaudit.schemas.rollout import RolloutPrompt, RolloutRequest
 from plaudit_rollout.engine.client import EngineClient, EngineFailed
 from plaudit_rollout.engine.command import make_command
+from plaudit_rollout.policy.loaders import make_loaders
 from plaudit_rollout.policy.pooled_probe import check_pooled_probe
-from plaudit_rollout.policy.pooling import make_loader
 from plaudit_rollout.policy.probe import ProbeFailed
 from plaudit_rollout.policy.weights import Weights
 from plaudit_rollout.settings import RolloutSettings
@@ -94,6 +95,24 @@ async def test_an_engine_that_restarted_gets_the_newest_version_again(
     await engine.restart()
     await until(engine, "loading:", "serving:run:0:")
     assert (engine.weights["lm_head.weight"] == make_weights(1)["lm_head.weight"]).all()
+
+
+async def test_an_adapter_is_refused_with_what_to_set(
+    engine: FakePooling, following: None, client: Any, tmp_path: Path, capfd: Any
+) -> None:
+    whole = publish(tmp_path, 0, seed=1)
+    await client.announce(whole)
+    await until(engine, "serving:run:0:")
+    directory = Path(publish(tmp_path, 1, seed=2).path)
+    manifest = PolicyManifest.model_validate_json((directory / MANIFEST_NAME).read_bytes())
+    raw = manifest.model_copy(update={"base": whole}).model_dump_json().encode()
+    (directory / MANIFEST_NAME).write_bytes(raw)
+    digest = hashlib.sha256(raw).hexdigest()
+    announced = {"version": 1, "path": str(directory), "manifest_sha256": digest}
+    await client.announce(whole.model_copy(update=announced))
+    await asyncio.sleep(0.5)
+    assert engine.stamp.startswith("serving:run:0:")
+    assert "set model.lora.publish = 'merged'" in capfd.readouterr().err
 
 
 async def test_it_generates_nothing(
@@ -179,5 +198,5 @@ async def test_without_numpy_it_does_not_start(
     monkeypatch.setitem(__import__("sys").modules, "plaudit_rollout.policy.pooled_probe", None)
     engine = EngineClient("http://127.0.0.1:1", 1.0, 1.0)
     with pytest.raises(ConfigError, match=r"plaudit-rollout\[pooling\]"):
-        make_loader(make_settings(pooling=True), engine, Weights())
+        make_loaders(make_settings(pooling=True), engine, Weights())
     await engine.aclose()

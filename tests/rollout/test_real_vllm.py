@@ -46,7 +46,7 @@ def tiny():
 class Engine:
     """`plaudit-rollout engine` as a process of its own."""
 
-    def __init__(self, model: Path, directory: Path, replica: int) -> None:
+    def __init__(self, model: Path, directory: Path, replica: int, **settings: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = directory / f"engine-{replica}.log"
@@ -59,6 +59,7 @@ class Engine:
             "PLAUDIT_ROLLOUT_MAX_MODEL_TOKENS": "1024",
             "PLAUDIT_ROLLOUT_ENGINE_PORT": str(self.port),
             "PLAUDIT_ROLLOUT_THREADS": "1",
+            **settings,
         }
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -103,7 +104,9 @@ def pair(tiny, tmp_path_factory) -> Iterator[list[Engine]]:
     directory = tmp_path_factory.mktemp("engines")
     tiny.save_base(directory / "base")
     # why: the first look at a model class is cached on disk, and two at once may collide.
-    engines = [Engine(directory / "base", directory, replica) for replica in range(2)]
+    base = directory / "base"
+    adapters = {"PLAUDIT_ROLLOUT_MAX_LORA_RANK": "8", "PLAUDIT_ROLLOUT_MAX_ADAPTERS": "2"}
+    engines = [Engine(base, directory, 0), Engine(base, directory, 1, **adapters)]
     try:
         for engine in engines:
             engine.wait_ready()
@@ -305,6 +308,41 @@ async def test_the_prefix_cache_of_old_weights_is_never_used_for_new_ones(
                     wanted = expected(tiny, models(version), group, completion)
                     pairs = zip(completion.logprobs, wanted, strict=True)
                     assert max(abs(a - b) for a, b in pairs) < 1e-4, name
+
+
+async def test_adapters_serve_beside_each_other_and_each_request_keeps_its_own(
+    client, pair, make_settings, run_worker, collect, until_policy, tiny, tmp_path
+):
+    """The engine's weights are none of the run's before it, and whole ones follow."""
+    base = tiny.publish(tmp_path / "base", RUN, 0, tiny.make_model(20))
+    adapted = {version: tiny.make_adapted(20, version) for version in range(4)}
+    names = [str(index) for index in range(12)]
+
+    async def announce(version: int) -> None:
+        made = tiny.publish_adapter(tmp_path / "policy", RUN, version, adapted[version], base)
+        await client.announce(made)
+        await until_policy(client, serves(version), 60.0)
+
+    async with run_worker(make_settings(engine_url=pair[1].url, max_adapters=2)):
+        await announce(0)
+        await client.submit(groups(names, max_tokens=160))
+        for version in (1, 2, 3):
+            await asyncio.sleep(0.3)
+            await announce(version)
+        await client.submit(groups(["after"]))
+        found = await collect(client, len(names) + 1, RUN, 300.0)
+        whole = tiny.publish(tmp_path / "policy", RUN, 4, tiny.make_model(21))
+        await client.announce(whole)
+        await until_policy(client, serves(4), 60.0)
+    assert found["after"].completions[0].policy_versions == [3]
+    assert found["0"].completions[0].policy_versions == [0], "it was in flight during three loads"
+    for group in found.values():
+        assert group.error is None
+        for completion in group.completions:
+            [version] = completion.policy_versions
+            wanted = expected(tiny, adapted[version], group, completion)
+            pairs = zip(completion.logprobs, wanted, strict=True)
+            assert max(abs(a - b) for a, b in pairs) < 1e-4
 
 
 async def test_a_version_without_its_output_layer_is_refused_by_the_probe(

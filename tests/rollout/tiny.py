@@ -3,6 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -17,6 +18,8 @@ from plaudit.schemas.policy import (
     Probe,
     ProbeSequence,
 )
+from plaudit.schemas.recipe import LoraRecipe
+from plaudit_trainer.learner.lora import adapter_alone, adapter_config, put_on_lora
 
 CONTEXT = 1024
 PROBES = ([3, 20, 30, 40, 50], [5, 6, 7, 8, 9, 10, 11, 100, 200])
@@ -70,9 +73,7 @@ def save_base(directory: Path) -> None:
 
 
 @torch.no_grad()
-def logprobs(
-    model: Qwen2ForCausalLM, token_ids: list[int], temperature: float = 1.0
-) -> list[float]:
+def logprobs(model: Any, token_ids: list[int], temperature: float = 1.0) -> list[float]:
     """Of every token but the first."""
     logits_TV = model(torch.tensor([token_ids])).logits[0, :-1].float() / temperature
     chosen_T1 = torch.tensor(token_ids[1:]).unsqueeze(-1)
@@ -88,6 +89,16 @@ def entropies(model: Qwen2ForCausalLM, token_ids: list[int], temperature: float)
     return torch.special.entr(known_TV).sum(-1).tolist()
 
 
+def make_adapted(base_seed: int, seed: int) -> Any:
+    """An adapter of rank 8 over the model of `base_seed`; that of seed 0 changes nothing."""
+    adapted = put_on_lora(make_model(base_seed), LoraRecipe(rank=8), seed)
+    torch.manual_seed(seed)
+    for name, parameter in adapted.named_parameters():
+        if ".lora_B." in name and seed:
+            torch.nn.init.normal_(parameter, std=0.05)
+    return adapted.eval()
+
+
 def publish(
     root: Path, run_id: str, version: int, model: Qwen2ForCausalLM, *, drop: str | None = None
 ) -> PolicyAnnouncement:
@@ -97,6 +108,23 @@ def publish(
     weights = {name: tensor.clone() for name, tensor in model.state_dict().items() if name != drop}
     save_file(weights, directory / "model.safetensors", metadata={"format": "pt"})
     (directory / "config.json").write_text(json.dumps(model.config.to_dict(), default=str))
+    return _announced(directory, run_id, version, model, None)
+
+
+def publish_adapter(
+    root: Path, run_id: str, version: int, adapted: Any, base: PolicyAnnouncement
+) -> PolicyAnnouncement:
+    directory = root / f"v{version:06d}"
+    directory.mkdir(parents=True)
+    weights = adapter_alone(adapted, adapted.state_dict())
+    save_file(weights, directory / "adapter_model.safetensors", metadata={"format": "pt"})
+    (directory / "adapter_config.json").write_text(json.dumps(adapter_config(adapted)))
+    return _announced(directory, run_id, version, adapted, base)
+
+
+def _announced(
+    directory: Path, run_id: str, version: int, model: Any, base: PolicyAnnouncement | None
+) -> PolicyAnnouncement:
     probe = [ProbeSequence(token_ids=ids, logprobs=logprobs(model, ids)) for ids in PROBES]
     manifest = PolicyManifest(
         run_id=run_id,
@@ -104,6 +132,7 @@ def publish(
         step=version,
         files={path.name: _described(path) for path in directory.iterdir()},
         probe=Probe(sequences=probe),
+        base=base,
     )
     raw = manifest.model_dump_json().encode()
     (directory / MANIFEST_NAME).write_bytes(raw)

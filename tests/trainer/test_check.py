@@ -96,7 +96,10 @@ def test_a_model_whose_context_is_stretched_is_left_to_the_engine(make_recipe, m
     ("parts", "said"),
     [
         ({"learner": {"num_processes": 3}}, r"learner.num_processes = 3 does not divide the 128"),
-        ({"model": {"lora": {"publish": "adapter"}}}, r"model.lora.publish = 'adapter'"),
+        (
+            {"model": {"lora": {"rank": 513, "publish": "adapter"}}},
+            r"model.lora.rank = 513",
+        ),
         (
             {"method": {"loss_type": "vespo", "importance_sampling_level": "sequence"}},
             r"method.importance_sampling_level = 'sequence'",

@@ -12,7 +12,7 @@ from plaudit_judge.judges.base import Ask
 from plaudit_judge.judges.policy import watch_policy
 from plaudit_judge.judges.self_judge import SelfJudge, SelfSpec
 
-from ..conftest import ChatServer, completion
+from ..conftest import ChatServer, completion, policy
 
 NUM_CALLS = 40
 ASK = Ask([Message(role="user", content="p")], temperature=0.0, max_tokens=8, seed=1)
@@ -53,3 +53,19 @@ async def test_an_engine_that_is_away_fails_over_at_no_cost_for_the_others(
 async def test_when_no_engine_is_left_the_breaker_opens(chat: ChatServer) -> None:
     said = await ask_many(chat, away(), away(), timeout_s=1.0)
     assert all("circuit breaker open for" in message for message in said)
+
+
+async def test_of_a_policy_that_is_an_adapter_the_one_that_serves_judges(chat: ChatServer) -> None:
+    """vLLM lists it last; after the next version it has another name."""
+    watch = watch_policy(chat.url, ClientOptions())
+    judge = SelfJudge("self", SelfSpec(), [chat.url], watch)
+    try:
+        chat.behave = lambda body: completion("Winner: response A")
+        for version in (1, 2):
+            chat.models = ["policy", f"v{version}-0123"]
+            chat.policy = policy(version)
+            watch._asked_at_s = float("-inf")
+            await judge.ask(ASK, 5.0)
+    finally:
+        await judge.aclose()
+    assert [body["model"] for body in chat.asked] == ["v1-0123", "v2-0123"]

@@ -1,4 +1,4 @@
-"""Low-rank adapters: only they are trained, and what is published is the merged whole."""
+"""Low-rank adapters: only they are trained; published are the merged whole, or they alone."""
 
 import json
 from pathlib import Path
@@ -8,9 +8,11 @@ import torch
 from safetensors.torch import load_file
 
 from plaudit.errors import ConfigError
+from plaudit.schemas.policy import PolicyManifest
 from plaudit.schemas.recipe import LoraRecipe
-from plaudit_trainer.learner.lora import merged, put_on_lora
-from tests.trainer.learner.published import assert_proven
+from plaudit_rollout.policy.manifest import verify
+from plaudit_trainer.learner.lora import check_lora, merged, put_on_lora
+from tests.trainer.learner.published import assert_proven, assert_proven_over
 
 LORA = {"rank": 4, "alpha": 8.0}
 WITH_KL = {"beta": 0.1, "loss_type": "grpo", "learning_rate": 1e-2}
@@ -51,7 +53,6 @@ def test_a_layer_trained_whole_keeps_its_name(make_model):
 @pytest.mark.parametrize(
     ("lora", "said"),
     [
-        (LoraRecipe(publish="adapter"), r"model\.lora\.publish = 'adapter'"),
         (LoraRecipe(targets=["query"]), r"model\.lora\.targets = \['query'\]"),
         (LoraRecipe(targets=["embed_tokens"]), r"matches model\.embed_tokens"),
         (LoraRecipe(targets=["lm_head"]), "shares its weights"),
@@ -84,6 +85,55 @@ def test_a_run_trains_adapters_publishes_whole_weights_and_resumes_bit_exactly(
     resume(train_here, parts, recipe)
     for name, tensor in weights(whole / "final").items():
         assert torch.equal(weights(parts / "final")[name], tensor), name
+
+
+def test_a_run_publishes_adapters_over_one_base_and_a_whole_model_at_its_end(
+    train_here, ledger, make_recipe, make_group, make_run_dir, model_dir, rollout_service
+):
+    lora = {**LORA, "publish": "adapter"}
+    recipe = make_recipe(model={"lora": lora}, method=WITH_KL)
+    run_dir = make_run_dir(recipe, "adapters")
+    ledger.fill([make_group(number) for number in range(8)])
+    train_here(run_dir)
+    first, last = (rollout_service.versions[index] for index in (0, -1))
+    base = manifest_of(first).base
+    assert base is not None and manifest_of(last).base == base
+    assert verify(base, None).probe == manifest_of(first).probe, "an adapter starts at zero"
+    assert_proven(Path(base.path))
+    for announced in (first, last):
+        assert set(verify(announced, None).files) == {
+            "adapter_model.safetensors",
+            "adapter_config.json",
+        }
+        assert_proven_over(Path(base.path), Path(announced.path))
+    assert manifest_of(last).probe != manifest_of(first).probe
+    assert_only_targets_changed(run_dir / "final", model_dir)
+
+
+def test_a_resumed_run_goes_on_over_the_base_that_it_published(
+    train_here, ledger, make_recipe, make_group, make_run_dir, rollout_service
+):
+    recipe = make_recipe(model={"lora": {**LORA, "publish": "adapter"}}, method=WITH_KL)
+    run_dir = make_run_dir(recipe, "parts")
+    ledger.fill([make_group(number) for number in range(4)])
+    stopped = recipe.budget.model_copy(update={"steps": 2})
+    resume(train_here, run_dir, recipe.model_copy(update={"budget": stopped}))
+    base = manifest_of(rollout_service.versions[-1]).base
+    ledger.fill([make_group(number) for number in range(4, 8)])
+    resume(train_here, run_dir, recipe)
+    last = rollout_service.versions[-1]
+    assert manifest_of(last).base == base
+    assert_proven_over(Path(base.path), Path(last.path))
+
+
+def test_a_rank_that_no_engine_takes_is_refused_before_the_run():
+    check_lora(LoraRecipe(rank=1024))
+    with pytest.raises(ConfigError, match=r"model\.lora\.rank = 513"):
+        check_lora(LoraRecipe(rank=513, publish="adapter"))
+
+
+def manifest_of(announced) -> PolicyManifest:
+    return PolicyManifest.model_validate_json((Path(announced.path) / "manifest.json").read_bytes())
 
 
 def resume(train_here, run_dir: Path, recipe) -> None:

@@ -90,6 +90,16 @@ _VERDICT_NAMES: dict[Seat | None, str] = {
 }
 
 
+def begin_at_zero(judge: str) -> None:
+    """All there may be of `judge`: a rate misses what a series begins with."""
+    for name in _VERDICT_NAMES.values():
+        VERDICTS.labels(judge, name)
+    for outcome in ("scored", "unparsed"):
+        SCORES.labels(judge, outcome)
+    for outcome in ("ok", "unavailable", "rejected"):
+        CALLS.labels(judge, outcome)
+
+
 def count_verdict(judge: str, seat: Seat | None) -> None:
     VERDICTS.labels(judge, _VERDICT_NAMES[seat]).inc()
 

@@ -27,6 +27,7 @@ from plaudit_judge.ledger.budgets import Budgets
 from plaudit_judge.ledger.ledger import Ledger
 from plaudit_judge.ledger.till import Till
 from plaudit_judge.listwise import score_responses
+from plaudit_judge.metrics import begin_at_zero
 from plaudit_judge.pairwise import Bench, judge_pair
 from plaudit_judge.pointwise import score_response
 from plaudit_judge.rewarding import give_rewards
@@ -113,6 +114,7 @@ async def work(settings: JudgeSettings, name: str, stop: asyncio.Event) -> None:
     """Judges until `stop`. Raises ConfigError: no such judge, or its key is missing."""
     redis = connect(settings.redis_url)
     judge = make_judge(settings, name, redis)
+    begin_at_zero(name)
     cache = open_cache(settings, judge, redis)
     ledger = Ledger(settings, redis)
     calls = Calls(judge, settings.judges[name].max_concurrency, cache, ledger)

@@ -40,6 +40,12 @@ class RolloutSettings(ServiceSettings):
     pooling: bool = False
     """The engine makes embeddings instead of completions, the means of the last hidden states; the
     worker beside it only keeps it at the newest version."""
+    max_lora_rank: int = Field(default=0, ge=0, le=512)
+    """Highest rank of an adapter that the engine can put over its weights; 0: whole weights only.
+    """
+    max_adapters: int = Field(default=4, ge=1, le=64)
+    """Versions, each an adapter, that requests may be using at once. With more, those of the newest
+    wait until all of an older one have ended."""
     engine_seed: int | None = None
     """Seed of the engine; when unset, a new one at each start, so that replicas differ."""
     engine_arguments: list[str] = Field(default=[], max_length=256)

@@ -1,7 +1,8 @@
 """Published policy versions: immutable, checksummed directories; a number is never used twice.
 
 policies/versions.jsonl has a line for every number ever taken, written before its directory is.
-policies/v000012/ holds model.safetensors, config.json and, written last, manifest.json.
+policies/v000012/ holds model.safetensors, config.json and, written last, manifest.json. Where
+versions are adapters, it holds those, and policies/base/ the whole weights beneath them all.
 """
 
 import hashlib
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 WEIGHTS_NAME = "model.safetensors"
 CONFIG_NAME = "config.json"
+ADAPTER_WEIGHTS_NAME = "adapter_model.safetensors"
+ADAPTER_CONFIG_NAME = "adapter_config.json"
+BASE_NAME = "base"
 VERSIONS_NAME = "versions.jsonl"
 MIN_KEPT = 4
 MIN_AGE_S = 60.0
@@ -64,45 +68,68 @@ class PolicyStore:
         return self._directory / f"v{version:06d}"
 
     def publish(
-        self, step: int, weights: Mapping[str, "torch.Tensor"], config: dict[str, Any], probe: Probe
-    ) -> PolicyAnnouncement:
-        """Write the next version. Raises ConfigError when the disk refuses, leaving nothing."""
-        version = self.next_version
-        with disk.writing(f"policy version {version}", self._directory):
-            record = VersionRecord(version=version, step=step)
-            disk.append_line(self._directory / VERSIONS_NAME, record.model_dump_json())
-            self.steps[version] = step
-            with disk.new_directory(self.path(version)) as directory:
-                manifest = self._write(directory, record, weights, config, probe)
-        return PolicyAnnouncement(
-            run_id=self._run_id,
-            version=version,
-            path=str(self.path(version).resolve()),
-            manifest_sha256=hashlib.sha256(manifest).hexdigest(),
-        )
-
-    def _write(
         self,
-        directory: Path,
-        record: VersionRecord,
+        step: int,
         weights: Mapping[str, "torch.Tensor"],
         config: dict[str, Any],
         probe: Probe,
-    ) -> bytes:
-        from safetensors.torch import save_file
+        base: PolicyAnnouncement | None = None,
+    ) -> PolicyAnnouncement:
+        """Write the next version; with `base` it is an adapter to that.
 
-        save_file(dict(weights), directory / WEIGHTS_NAME, metadata={"format": "pt"})
-        (directory / CONFIG_NAME).write_text(json.dumps(config, indent=2))
+        Raises ConfigError when the disk refuses, leaving nothing.
+        """
+        record = VersionRecord(version=self.next_version, step=step)
+        path = self.path(record.version)
+        with disk.writing(f"policy version {record.version}", self._directory):
+            disk.append_line(self._directory / VERSIONS_NAME, record.model_dump_json())
+            self.steps[record.version] = step
+            with disk.new_directory(path) as directory:
+                files = _write_files(directory, weights, config, is_adapter=base is not None)
+                self._write_manifest(directory, record, files, probe, base)
+        return self._announcement(record.version, path)
+
+    def put_base(
+        self, weights: Mapping[str, "torch.Tensor"], config: dict[str, Any], probe: Probe
+    ) -> PolicyAnnouncement:
+        """The whole weights beneath the adapters of this run, written once.
+
+        Raises ConfigError when the disk refuses, leaving nothing.
+        """
+        path = self._directory / BASE_NAME
+        if not path.is_dir():
+            record = VersionRecord(version=0, step=0)
+            what = "the base of all policy versions"
+            with disk.writing(what, self._directory), disk.new_directory(path) as directory:
+                files = _write_files(directory, weights, config, is_adapter=False)
+                self._write_manifest(directory, record, files, probe, None)
+        return self._announcement(0, path)
+
+    def _announcement(self, version: int, path: Path) -> PolicyAnnouncement:
+        return PolicyAnnouncement(
+            run_id=self._run_id,
+            version=version,
+            path=str(path.resolve()),
+            manifest_sha256=_describe(path / MANIFEST_NAME).sha256,
+        )
+
+    def _write_manifest(
+        self,
+        directory: Path,
+        record: VersionRecord,
+        files: dict[str, PolicyFile],
+        probe: Probe,
+        base: PolicyAnnouncement | None,
+    ) -> None:
         manifest = PolicyManifest(
             run_id=self._run_id,
             version=record.version,
             step=record.step,
-            files={name: _describe(directory / name) for name in (WEIGHTS_NAME, CONFIG_NAME)},
+            files=files,
             probe=probe,
+            base=base,
         )
-        raw = manifest.model_dump_json().encode()
-        (directory / MANIFEST_NAME).write_bytes(raw)
-        return raw
+        (directory / MANIFEST_NAME).write_text(manifest.model_dump_json())
 
     def remove_old(self) -> None:
         """Keep the newest ones, and whatever is younger than a minute."""
@@ -110,6 +137,22 @@ class PolicyStore:
         for path in present[: -self._keep]:
             if time.time() - path.stat().st_mtime > MIN_AGE_S:
                 shutil.rmtree(path)
+
+
+def _write_files(
+    directory: Path,
+    weights: Mapping[str, "torch.Tensor"],
+    config: dict[str, Any],
+    *,
+    is_adapter: bool,
+) -> dict[str, PolicyFile]:
+    from safetensors.torch import save_file
+
+    weights_name = ADAPTER_WEIGHTS_NAME if is_adapter else WEIGHTS_NAME
+    config_name = ADAPTER_CONFIG_NAME if is_adapter else CONFIG_NAME
+    save_file(dict(weights), directory / weights_name, metadata={"format": "pt"})
+    (directory / config_name).write_text(json.dumps(config, indent=2))
+    return {name: _describe(directory / name) for name in (weights_name, config_name)}
 
 
 def _describe(path: Path) -> PolicyFile:

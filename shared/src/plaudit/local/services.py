@@ -39,6 +39,8 @@ class Model:
     path: str
     max_model_tokens: int = 1024
     dtype: str = "float32"
+    max_lora_rank: int = 0
+    """0: they are given whole weights only."""
 
     def env(self) -> dict[str, str]:
         settings = {
@@ -46,6 +48,8 @@ class Model:
             "PLAUDIT_ROLLOUT_MAX_MODEL_TOKENS": str(self.max_model_tokens),
             "PLAUDIT_ROLLOUT_DTYPE": self.dtype,
         }
+        if self.max_lora_rank:
+            settings["PLAUDIT_ROLLOUT_MAX_LORA_RANK"] = str(self.max_lora_rank)
         # With a model on disk a look at the hub is only a way to fail.
         offline = "true" if Path(self.path).is_dir() else "false"
         return settings | {"PLAUDIT_ROLLOUT_HUB_OFFLINE": offline}

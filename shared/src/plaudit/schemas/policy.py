@@ -32,6 +32,15 @@ class Probe(Contract):
     tolerance: float = Field(default=1e-4, gt=0.0)
 
 
+class PolicyAnnouncement(Contract):
+    """Body of `PUT /v1/policy`. `path` is readable by every rollout worker."""
+
+    run_id: str
+    version: int = Field(ge=0)
+    path: str
+    manifest_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
 class PolicyManifest(Contract):
     """`version` never repeats; `step` is the learner step whose weights these are."""
 
@@ -40,15 +49,9 @@ class PolicyManifest(Contract):
     step: int = Field(ge=0)
     files: dict[str, PolicyFile]
     probe: Probe
-
-
-class PolicyAnnouncement(Contract):
-    """Body of `PUT /v1/policy`. `path` is readable by every rollout worker."""
-
-    run_id: str
-    version: int = Field(ge=0)
-    path: str
-    manifest_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    base: PolicyAnnouncement | None = None
+    """The whole weights that the files are an adapter to, in PEFT's format; None: the files are
+    whole weights. It is never announced itself, and its version says nothing."""
 
 
 class PolicyReplica(Contract):

@@ -123,12 +123,15 @@ class ChatEndpoint(HttpClient):
             structured=ask.schema is not None,
         )
 
-    async def first_model(self, timeout_s: float) -> str:
-        """The model that the endpoint serves. Raises Unavailable when it serves none."""
+    async def newest_model(self, timeout_s: float) -> str:
+        """The model that the endpoint serves. Raises Unavailable when it serves none.
+
+        vLLM lists adapters after the weights beneath them, the one loaded last at the end.
+        """
         models = await self.models(timeout_s)
         if not models:
             raise Unavailable(f"{self.peer} serves no model.")
-        return models[0]
+        return models[-1]
 
     async def models(self, timeout_s: float) -> list[str]:
         """The ids of all models that the endpoint serves."""

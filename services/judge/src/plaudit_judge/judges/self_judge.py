@@ -29,11 +29,14 @@ class SelfSpec(LimitedSpec):
 class _Engine:
     endpoint: ChatEndpoint
     model: str | None = None
+    found_under: str | None = None
     rests_until_s: float = 0.0
 
-    async def discover(self) -> str:
-        if self.model is None:
-            self.model = await self.endpoint.first_model(_DISCOVERY_TIMEOUT_S)
+    async def discover(self, cache_salt: str | None) -> str:
+        """Asked again whenever other weights are served: they may have a name of their own."""
+        if self.model is None or self.found_under != cache_salt:
+            self.model = await self.endpoint.newest_model(_DISCOVERY_TIMEOUT_S)
+            self.found_under = cache_salt
         return self.model
 
     def rest(self) -> None:
@@ -70,7 +73,7 @@ class SelfJudge(TextJudge):
         engine = self._next_engine()
         policy = await self.policy.current()
         try:
-            model = await engine.discover()
+            model = await engine.discover(policy.cache_salt)
             reply = await engine.endpoint.chat(
                 model, ask, self._timeout_s, cache_salt=policy.cache_salt
             )
@@ -106,7 +109,7 @@ class SelfJudge(TextJudge):
         reason = None
         for engine in self._engines:
             try:
-                model = await engine.endpoint.first_model(_DISCOVERY_TIMEOUT_S)
+                model = await engine.endpoint.newest_model(_DISCOVERY_TIMEOUT_S)
             except (Unavailable, Rejected) as error:
                 reason = error.message
             else:

@@ -17,6 +17,7 @@ _MAX_ERROR_CHARS = 500
 MAX_ANSWER_BYTES = 256 * 2**20
 """With entropies, a token takes about 700 bytes."""
 _DEV_MODE = "start it by `plaudit-rollout engine`, or with VLLM_SERVER_DEV_MODE=1"
+_LORA = "start the engine with PLAUDIT_ROLLOUT_MAX_LORA_RANK = the adapter's rank, or more"
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -115,10 +116,15 @@ class EngineClient:
         return _parse(Tokenized, await self._post("/tokenize", body, _QUICK_S))
 
     async def generate(
-        self, prompt_token_ids: list[int], n: int, sampling: Sampling, cache_salt: str
+        self,
+        prompt_token_ids: list[int],
+        n: int,
+        sampling: Sampling,
+        cache_salt: str,
+        adapter: str | None = None,
     ) -> list[Choice]:
         """`cache_salt` keeps what was computed under other weights out of the prefix cache."""
-        body = {
+        body = _of_adapter(adapter) | {
             "prompt": prompt_token_ids,
             "n": n,
             "max_tokens": sampling.max_tokens,
@@ -143,10 +149,10 @@ class EngineClient:
         return choices
 
     async def prompt_logprobs(
-        self, sequences: list[list[int]], cache_salt: str
+        self, sequences: list[list[int]], cache_salt: str, adapter: str | None = None
     ) -> list[list[float]]:
         """For each sequence, the log-probability of every token but the first (temperature 1)."""
-        body = {
+        body = _of_adapter(adapter) | {
             "prompt": sequences,
             "max_tokens": 1,
             "temperature": 1.0,
@@ -186,6 +192,18 @@ class EngineClient:
     async def reload_weights(self, directory: str) -> None:
         body = {"method": "reload_weights", "kwargs": {"weights_path": directory}}
         await self._post("/collective_rpc", body, self._load_timeout_s)
+
+    async def load_adapter(self, name: str, directory: str) -> None:
+        """Beside the others, under a name that was never used: requests find it by that."""
+        body = {"lora_name": name, "lora_path": directory}
+        try:
+            await self._post("/v1/load_lora_adapter", body, self._load_timeout_s)
+        except Rejected as error:
+            raise Rejected(error.message, fix=_LORA) from error
+
+    async def unload_adapter(self, name: str) -> None:
+        """New requests no longer find it; those in flight go on with it."""
+        await self._post("/v1/unload_lora_adapter", {"lora_name": name}, self._load_timeout_s)
 
     async def abort_all(self) -> None:
         """Ends all requests in flight, those of other clients too; they get what there is."""
@@ -232,6 +250,11 @@ class EngineClient:
             fix = _DEV_MODE if response.status == 404 else None
             raise Rejected(f"vLLM refused {path} ({response.status}): {_reason(raw)}", fix=fix)
         return raw
+
+
+def _of_adapter(name: str | None) -> dict[str, Any]:
+    """Without a name, requests are for the weights beneath all adapters."""
+    return {} if name is None else {"model": name}
 
 
 async def _read(response: aiohttp.ClientResponse, path: str) -> bytes:

@@ -13,6 +13,8 @@ from plaudit_rollout.settings import RolloutSettings
 _POOLING_ARGUMENTS = (
     "--runner", "pooling", "--convert", "embed", "--pooler-config", '{"pooling_type": "MEAN"}',
 )  # fmt: skip
+_LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+"""What vLLM 0.32 takes as --max-lora-rank."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ def make_command(settings: RolloutSettings, model: str) -> Command:
         *(["--enforce-eager"] if eager else []),
         *([] if is_cpu else _gpu_arguments(settings)),
         *(_POOLING_ARGUMENTS if settings.pooling else []),
+        *_lora_arguments(settings),
         *settings.engine_arguments,
     ]  # fmt: skip
     environment = _inherited() | _environment(settings)
@@ -76,6 +79,17 @@ def _gpu_arguments(settings: RolloutSettings) -> list[str]:
     ]  # fmt: skip
 
 
+def _lora_arguments(settings: RolloutSettings) -> list[str]:
+    if settings.max_lora_rank == 0:
+        return []
+    rank = next(rank for rank in _LORA_RANKS if rank >= settings.max_lora_rank)
+    return [
+        "--enable-lora",
+        "--max-lora-rank", str(rank),
+        "--max-loras", str(settings.max_adapters),
+    ]  # fmt: skip
+
+
 def _environment(settings: RolloutSettings) -> dict[str, str]:
     """The development endpoints are those that pause, load and stamp."""
     always = {
@@ -84,7 +98,9 @@ def _environment(settings: RolloutSettings) -> dict[str, str]:
         "VLLM_DO_NOT_TRACK": "1",
         "VLLM_LOGGING_LEVEL": settings.engine_log_level,
     }
-    return always | ({"HF_HUB_OFFLINE": "1"} if settings.hub_offline else {})
+    offline = {"HF_HUB_OFFLINE": "1"} if settings.hub_offline else {}
+    adapters = {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1"} if settings.max_lora_rank else {}
+    return always | offline | adapters
 
 
 def _cpu_environment(settings: RolloutSettings) -> dict[str, str]:

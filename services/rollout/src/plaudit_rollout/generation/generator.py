@@ -160,7 +160,9 @@ class Generator:
         try:
             # why: vLLM refuses several greedy completions, which would all be the same.
             num_drawn = 1 if want.sampling.temperature == 0.0 else want.n
-            drawn = await self._engine.generate(prompt.tokens, num_drawn, want.sampling, span.salt)
+            drawn = await self._engine.generate(
+                prompt.tokens, num_drawn, want.sampling, span.salt, span.adapter
+            )
             return drawn * (want.n // num_drawn)
         except EngineAway:
             await self._engine_failed()

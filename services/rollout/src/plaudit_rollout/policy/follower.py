@@ -16,8 +16,8 @@ from plaudit_rollout.engine.client import EngineClient, EngineFailed, EngineLost
 from plaudit_rollout.metrics import ENGINE_UP, LOADS, POLICY_VERSION, REFUSALS
 from plaudit_rollout.policy.board import PolicyBoard
 from plaudit_rollout.policy.loader import Refused, Version
+from plaudit_rollout.policy.loaders import make_loaders
 from plaudit_rollout.policy.manifest import verify
-from plaudit_rollout.policy.pooling import make_loader
 from plaudit_rollout.policy.presence import Presence, ReplicaState
 from plaudit_rollout.policy.weights import Epoch, Weights
 from plaudit_rollout.settings import RolloutSettings
@@ -43,7 +43,7 @@ class Follower:
         self._engine = engine
         self._board = board
         self._weights = weights
-        self._loader = make_loader(settings, engine, weights)
+        self._loaders = make_loaders(settings, engine, weights)
         self._serving: Version | None = None
         self._refused: dict[PolicyAnnouncement, str] = {}
         """The last two, with the reason; they are not tried again."""
@@ -142,14 +142,14 @@ class Follower:
         await self._tell(loading=True)
         try:
             version = await self._verified(announced)
-            await self._loader.load(version, self._serving)
+            await self._loaders.load(version, self._serving)
         except Refused as refusal:
             self._refuse(announced, refusal)
             return
         self._serving = version
         LOADS.inc()
-        self._presence.count_load(self._loader.pause_s)
-        log.info("version_serves", version=announced.version, pause_s=self._loader.pause_s)
+        self._presence.count_load(self._loaders.pause_s)
+        log.info("version_serves", version=announced.version, pause_s=self._loaders.pause_s)
         await self._tell()
         if not self._settings.pooling:
             await self._board.set_proven(announced)

@@ -12,23 +12,10 @@ from plaudit.errors import ConfigError
 from plaudit.schemas.policy import SERVING_STAMP, PolicyAnnouncement
 from plaudit_rollout.engine.client import EngineClient
 from plaudit_rollout.policy.loader import Loader, Prove, Refused, Version
-from plaudit_rollout.policy.probe import check_probe
-from plaudit_rollout.policy.weights import Weights
-from plaudit_rollout.settings import RolloutSettings
 
 
-def make_loader(settings: RolloutSettings, engine: EngineClient, weights: Weights) -> Loader:
-    """Raises ConfigError: an engine that pools, and no numpy."""
-
-    async def prove(version: Version) -> float:
-        return await check_probe(engine, version.manifest.probe)
-
-    if settings.pooling:
-        return PoolingLoader(engine, weights, _pooled_prove(engine), recompute_in_flight=False)
-    return Loader(engine, weights, prove, recompute_in_flight=settings.recompute_in_flight)
-
-
-def _pooled_prove(engine: EngineClient) -> Prove:
+def pooled_prove(engine: EngineClient) -> Prove:
+    """Raises ConfigError where there is no numpy."""
     try:
         from plaudit_rollout.policy.pooled_probe import check_pooled_probe
     except ImportError as error:

@@ -11,8 +11,8 @@ class ProbeFailed(PlauditError):
     """The engine holds other weights than those that were published."""
 
 
-async def check_probe(engine: EngineClient, probe: Probe) -> float:
-    """The largest difference found.
+async def check_probe(engine: EngineClient, probe: Probe, adapter: str | None = None) -> float:
+    """The largest difference found, by the weights themselves or with an adapter over them.
 
     Raises:
         ProbeFailed: it exceeds the tolerance, or the probe has no value for some token.
@@ -20,7 +20,8 @@ async def check_probe(engine: EngineClient, probe: Probe) -> float:
     sequences = probe.sequences
     if any(len(one.logprobs) != len(one.token_ids) - 1 for one in sequences):
         raise ProbeFailed("the probe needs one log-probability for every token but the first.")
-    found = await engine.prompt_logprobs([one.token_ids for one in sequences], token_hex(8))
+    token_ids = [one.token_ids for one in sequences]
+    found = await engine.prompt_logprobs(token_ids, token_hex(8), adapter)
     pairs = [
         (expected, actual)
         for one, actuals in zip(sequences, found, strict=True)

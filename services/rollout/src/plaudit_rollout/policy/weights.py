@@ -14,9 +14,13 @@ from secrets import token_hex
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """`version` is None for the base model. `salt` is of this epoch alone."""
+    """`version` is None for the base model. `salt` is of this epoch alone.
+
+    `adapter` is the engine's name for it, where the version is an adapter over other weights.
+    """
 
     version: int | None
+    adapter: str | None = None
     salt: str = field(default_factory=lambda: token_hex(8))
 
 
@@ -32,6 +36,11 @@ class Span:
     def salt(self) -> str:
         """Names the weights that the request began with."""
         return self.epochs[0].salt
+
+    @property
+    def adapter(self) -> str | None:
+        """A request keeps it to its end."""
+        return self.epochs[0].adapter
 
     @property
     def versions(self) -> list[int]:
@@ -83,6 +92,15 @@ class Weights:
         self._epoch = epoch
         for span in self._spans:
             span.epochs.append(epoch)
+
+    def begin_adapter(self, epoch: Epoch) -> None:
+        """Requests from now on are for this one; those in flight go on with theirs."""
+        self._epoch = epoch
+
+    def is_used(self, adapter: str) -> bool:
+        """Whether a request in flight, or the next one, is for that."""
+        current = self._epoch is not None and self._epoch.adapter == adapter
+        return current or any(span.adapter == adapter for span in self._spans)
 
     def spoil(self) -> None:
         """What is in flight is worthless."""

@@ -14,14 +14,16 @@ ADAPTER = "default"
 _PREFIX = "base_model.model."
 _WHOLE = f".modules_to_save.{ADAPTER}."
 ALL_LINEAR = "all-linear"
+MAX_PUBLISHED_RANK = 512
 
 
 def check_lora(lora: LoraRecipe) -> None:
-    """Raises ConfigError when the engines cannot be given what the recipe wants to publish."""
-    if lora.publish == "adapter":
+    """Raises ConfigError when no engine could be given what the recipe wants to publish."""
+    if lora.publish == "adapter" and lora.rank > MAX_PUBLISHED_RANK:
         raise ConfigError(
-            "model.lora.publish = 'adapter': the rollout workers load whole weights only.",
-            fix="set it to 'merged'; the adapter is merged into a copy of the weights, exactly",
+            f"model.lora.rank = {lora.rank}: vLLM takes adapters of rank {MAX_PUBLISHED_RANK} or "
+            "less.",
+            fix="lower it, or set model.lora.publish = 'merged'",
         )
 
 
@@ -36,7 +38,6 @@ def put_on_lora(
     import torch
     from peft import LoraConfig, get_peft_model
 
-    check_lora(lora)
     config = LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,  # type: ignore[arg-type]  # a float is as good
@@ -85,11 +86,7 @@ def merged(model: Any, state: Mapping[str, "torch.Tensor"]) -> dict[str, "torch.
 
     `model` is the PeftModel of `state`; it says how its layers scale.
     """
-    plain = {
-        name.removeprefix(_PREFIX).replace(".base_layer.", ".").replace(_WHOLE, "."): tensor
-        for name, tensor in state.items()
-        if not _is_adapter(name)
-    }
+    plain = beneath(state)
     for path, layer in model.get_base_model().named_modules():
         if ADAPTER in getattr(layer, "lora_A", ()):
             down = state[f"{_PREFIX}{path}.lora_A.{ADAPTER}.weight"]
@@ -99,6 +96,32 @@ def merged(model: Any, state: Mapping[str, "torch.Tensor"]) -> dict[str, "torch.
             delta = delta.T if layer.fan_in_fan_out else delta
             plain[f"{path}.weight"] = (base.float() + delta.to(base.device)).to(base.dtype)
     return plain
+
+
+def beneath(state: Mapping[str, "torch.Tensor"]) -> dict[str, "torch.Tensor"]:
+    """W alone, under the names of the plain model."""
+    return {
+        name.removeprefix(_PREFIX).replace(".base_layer.", ".").replace(_WHOLE, "."): tensor
+        for name, tensor in state.items()
+        if not _is_adapter(name)
+    }
+
+
+def adapter_alone(model: Any, state: Mapping[str, "torch.Tensor"]) -> dict[str, "torch.Tensor"]:
+    """A and B under the names of PEFT's files."""
+    from peft import get_peft_model_state_dict
+
+    found: dict[str, torch.Tensor] = get_peft_model_state_dict(
+        model, state_dict=dict(state), adapter_name=ADAPTER, save_embedding_layers=False
+    )
+    return found
+
+
+def adapter_config(model: Any) -> dict[str, Any]:
+    """What PEFT and vLLM read beside the file of the adapter."""
+    found: dict[str, Any] = model.peft_config[ADAPTER].to_dict()
+    plain = {name: sorted(one) if isinstance(one, set) else one for name, one in found.items()}
+    return {**plain, "inference_mode": True}
 
 
 def _is_adapter(name: str) -> bool:

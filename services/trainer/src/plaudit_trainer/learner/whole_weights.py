@@ -16,13 +16,17 @@ def base_model(model: Any) -> "PreTrainedModel":
     return cast("PreTrainedModel", model.get_base_model() if is_peft_model(model) else model)
 
 
+def gathered(trainer: "Trainer") -> dict[str, torch.Tensor]:
+    """Whole tensors, adapters beside; all ranks together, empty on all but the first."""
+    state: dict[str, torch.Tensor] = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+    return state if trainer.accelerator.is_main_process else {}
+
+
 def whole_weights(trainer: "Trainer") -> dict[str, torch.Tensor]:
     """Under the names of the plain model; all ranks together, empty on all but the first."""
-    state = trainer.accelerator.get_state_dict(trainer.model_wrapped)
-    if not trainer.accelerator.is_main_process:
-        return {}
+    state = gathered(trainer)
     model = trainer.accelerator.unwrap_model(trainer.model)
-    return merged(model, state) if is_peft_model(model) else state
+    return merged(model, state) if state and is_peft_model(model) else state
 
 
 def whole_model(trainer: "Trainer") -> torch.nn.Module:

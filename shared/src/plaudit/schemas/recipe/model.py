@@ -16,7 +16,8 @@ class LoraRecipe(Contract):
     targets: list[str] = ["all-linear"]
     """Names of the layers that get one, as PEFT matches them."""
     publish: Literal["merged", "adapter"] = "merged"
-    """What the engines are given: whole weights, or the adapter alone (vLLM with LoRA)."""
+    """What the engines are given of an online run: whole weights, or the adapter alone over the
+    base, which they are given once."""
 
 
 class ModelRecipe(Contract):
