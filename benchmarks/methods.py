@@ -14,6 +14,7 @@ from pathlib import Path
 
 from chart_svg import chart_svg
 from docs_section import machine, write_section
+from method_proofs import CHANCE, proofs
 from sweep import Outcome, interval, mean_ci95, run
 
 from plaudit.report.charts import line_chart
@@ -22,6 +23,9 @@ OFFLINE = ("sft", "dpo", "kto", "rm", "unit_rm")
 ONLINE = ("grpo", "rloo", "reinforce_pp", "ppo", "drca", "unit_ppo", "grail", "sr_r1")
 SAME_TASK = ("grpo", "rloo", "reinforce_pp", "ppo")
 """They train the same model on the same rows: their curves can be compared."""
+UNTRAINED_HEAD = ("rm", "unit_rm")
+"""They begin with a head drawn at random, which is right in half of the pairs on average and far
+from that by chance: what they gain is over that half."""
 STEPS_PLOT, SECONDS_PLOT = "methods-steps.svg", "methods-seconds.svg"
 _WINDOW = 8
 
@@ -37,7 +41,7 @@ def main() -> None:
             found = run(
                 f"{method}-tiny",
                 options.out / f"{method}-{seed}",
-                [f"seed={seed}"],
+                [f"seed={seed}", *changes(method, seed, options.out)],
                 up=method not in OFFLINE,
             )
             results.setdefault(method, []).append(found)
@@ -45,11 +49,18 @@ def main() -> None:
     minutes = (time.monotonic() - started_s) / 60
     made_by = f"{machine()}; seeds {', '.join(map(str, options.seeds))}; {minutes:.0f} minutes."
     text = f"{table(results)}\n\n{made_by}"
+    text += proof_table(options.methods, options.seeds, options.out)
     print(f"\n{text}")
     if options.write_docs:
         text += f"\n\n![accuracy by step]({STEPS_PLOT})\n\n![accuracy by second]({SECONDS_PLOT})"
         write_section("methods", text, plots(results))
     raise SystemExit(verdict(results))
+
+
+def changes(method: str, seed: int, out: Path) -> list[str]:
+    """The unit reward model is that of the same seed, which has to be trained before."""
+    unit_rm = (out / f"unit_rm-{seed}" / "final").resolve()
+    return [f"reward_models.default.path={unit_rm}"] if method == "unit_ppo" else []
 
 
 def parse() -> argparse.Namespace:
@@ -70,13 +81,31 @@ def table(results: Results) -> str:
         before = statistics.fmean(one.before for one in outcomes)
         after = statistics.fmean(one.after for one in outcomes)
         wall_s = statistics.fmean(one.summary["wall_s"] for one in outcomes)
-        gains = interval([one.gain for one in outcomes])
+        gained = interval(gains(method, outcomes))
         steps = outcomes[0].summary["steps"]
         lines.append(
-            f"| {method} | {outcomes[0].metric} | {before:.3f} | {after:.3f} | {gains} | {steps} "
+            f"| {method} | {outcomes[0].metric} | {before:.3f} | {after:.3f} | {gained} | {steps} "
             f"| {wall_s:.0f} s |"
         )
     return "\n".join(lines)
+
+
+def gains(method: str, outcomes: Sequence[Outcome]) -> list[float]:
+    if method in UNTRAINED_HEAD:
+        return [one.after - CHANCE for one in outcomes]
+    return [one.gain for one in outcomes]
+
+
+def proof_table(methods: Sequence[str], seeds: Sequence[int], out: Path) -> str:
+    rows = [
+        row
+        for method in methods
+        for row in proofs(method, [out / f"{method}-{seed}" for seed in seeds])
+    ]
+    if not rows:
+        return ""
+    head = "\n\n| method | besides | first | last | difference (95 %) |\n|---|---|---|---|---|\n"
+    return head + "\n".join(rows)
 
 
 def plots(results: Results) -> dict[str, str]:
@@ -114,7 +143,7 @@ def verdict(results: Results) -> str | None:
     """None, or which methods cannot be said to learn."""
     unsure = []
     for method, outcomes in results.items():
-        mean, half = mean_ci95([one.gain for one in outcomes])
+        mean, half = mean_ci95(gains(method, outcomes))
         if half is not None and mean - half <= 0.0:
             unsure.append(method)
     return f"the interval of the gain holds 0: {', '.join(unsure)}" if unsure else None

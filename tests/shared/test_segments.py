@@ -67,6 +67,15 @@ def test_the_std_never_falls_to_zero() -> None:
     assert LocationNorm(0, 1, 0, 0).std(0.5) == 1e-8
 
 
+def test_before_the_earliest_place_of_the_fit_the_lines_go_on_level() -> None:
+    """Fitted at a third and later: at a fifth, the std of the line alone is below 0."""
+    norm = LocationNorm(3.0, 2.9, 0.0, 4.1, p_min=1 / 3)
+    at_third = (norm.mean(1 / 3), norm.std(1 / 3))
+    assert (norm.mean(0.2), norm.std(0.2)) == at_third
+    assert norm.std(1 / 3) > 0.9
+    assert norm.std(0.5) > norm.std(1 / 3)
+
+
 @pytest.mark.parametrize(
     ("norm", "mean", "std"),
     [

@@ -30,20 +30,25 @@ WHOLE_TEXT = ("segment_last_avg", "segment_last_logsumexp")
 
 @dataclass(frozen=True)
 class LocationNorm:
-    """Mean and std of a segment reward at the share p of the text: w * ln(p) + b each."""
+    """Mean and std of a segment reward at the share p of the text: w * ln(p) + b each.
+
+    Before `p_min`, the earliest place of the fit, they are those of `p_min`. The lines say nothing
+    there, and a policy finds that out: a std near 0 makes a fortune of any segment.
+    """
 
     w_mu: float = 0.0
     w_sigma: float = 0.0
     b_mu: float = 0.0
     b_sigma: float = 1.0
+    p_min: float = 0.0
 
     def mean(self, p: float) -> float:
-        return self.w_mu * math.log(p) + self.b_mu
+        return self.w_mu * math.log(max(p, self.p_min)) + self.b_mu
 
     def std(self, p: float) -> float:
         """At least 1e-3 of `b_sigma`."""
         floor = max(STD_FLOOR_SHARE * self.b_sigma, MIN_STD)
-        return max(self.w_sigma * math.log(p) + self.b_sigma, floor)
+        return max(self.w_sigma * math.log(max(p, self.p_min)) + self.b_sigma, floor)
 
 
 def segment_ends(entropies: Sequence[float], cutoff: float, *, ends_with_eos: bool) -> list[int]:

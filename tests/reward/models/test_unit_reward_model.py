@@ -181,4 +181,4 @@ async def test_parameters_come_from_a_file(tiny, pool, score, group, tmp_path: P
     [value, *_] = await score(models, "unit_reward_model", group, model="unknown")
     assert "has no '2.0' there. Fix: there is ['1.75', '2']" in value
     [value, *_] = await score(models, "unit_reward_model", group, model="short")
-    assert "no list of four numbers" in value
+    assert "no list of four or five numbers" in value

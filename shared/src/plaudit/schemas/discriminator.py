@@ -61,7 +61,8 @@ class DiscriminatorUpdated(Contract):
     loss: float | None
     accuracy: float | None
     separation: float | None = None
-    """Mean D of the expert's examples less that of the policy's; null without one of either."""
+    """Mean D of the expert's actions less that of all answers of the policy, right ones among
+    them: 0 once it does as the expert. Null without one of either."""
     num_positives: int
     num_negatives: int
     num_left_out: int

@@ -40,7 +40,8 @@ def teach(
 ) -> DiscriminatorUpdated:
     batch = [encoded(model, text) for text in (*experts, *policy)]
     labels = [1] * len(experts) + [0] * len(policy)
-    return model.learn(Lesson(update_id, batch, labels, steps, 0))
+    num_choices = [0] * len(experts) + [1] * len(policy)
+    return model.learn(Lesson(update_id, batch, labels, num_choices, steps, 0))
 
 
 def encoded(model: Discriminator, text: str) -> Encoded:
@@ -87,6 +88,18 @@ def test_steps_are_those_of_plain_torch(spec, max_batch_tokens: int) -> None:
             # A bias of all keys changes no attention: its gradient is noise, which Adam scales up.
             if not name.endswith("k_proj.bias"):
                 torch.testing.assert_close(ours[name], value, atol=1e-6, rtol=0)
+
+
+def test_separation_is_from_all_answers_of_the_policy_right_ones_among_them(spec) -> None:
+    """Two answers did as the expert did, one otherwise; the last text is nobody's answer."""
+    model = loaded(spec())
+    texts = [EXPERTS[0], POLICY[0], POLICY[1]]
+    right, wrong, _ = of(model, *texts)
+    batch = [encoded(model, text) for text in texts]
+    answer = model.learn(Lesson("u0", batch, [1, 0, 0], [2, 1, 0], 1, 0))
+    assert answer.separation == pytest.approx(right - (2 * right + wrong) / 3, abs=1e-5)
+    alone = model.learn(Lesson("u1", batch, [1, 0, 0], [0, 0, 0], 1, 0))
+    assert alone.separation is None, "there is no answer of the policy"
 
 
 def test_it_learns_to_tell_the_expert_from_the_policy(spec) -> None:

@@ -66,21 +66,20 @@ async def test_it_learns_each_group_once_and_rests_while_the_policy_is_evaluated
         return lambda: len(list(context.run_dir.read_jsonl("discriminator.jsonl"))) == number
 
     try:
-        for group_id in ("0/0/0", "0/1/0", "0/1/0"):
+        for number, group_id in enumerate(("0/0/0", "0/1/0", "0/1/0")):
             answers = [f"<answer>{one}</answer>" for one in (1, 3, 2)]
             teacher.teach(chosen(group_id, *answers), "slate")
-        await until(learned(3), PATIENCE_S)
-        first, second, again = context.run_dir.read_jsonl("discriminator.jsonl")
+            await until(learned(min(number + 1, 2)), PATIENCE_S)
+        first, second = context.run_dir.read_jsonl("discriminator.jsonl")
         assert (first["version"], first["num_positives"], first["num_negatives"]) == (1, 1, 2)
         assert second["version"] == 2 and second["separation"] > first["separation"]
-        assert {**again, "time": 0} == {**second, "time": 0}, "it was delivered again"
 
         async with Freezer(service.client, "critic", "r").held():
             teacher.teach(chosen("0/2/0", "<answer>1</answer>"), "slate")
             await until(context.waiting.entries)
             assert "frozen by r.eval" in context.waiting.entries()[0].what
         teacher.teach(chosen("0/3/0", "<answer>1</answer>"), "slate")
-        await until(learned(4))
+        await until(learned(3))
     finally:
         learning.cancel()
         await asyncio.gather(learning, return_exceptions=True)

@@ -71,37 +71,79 @@ def count(outcome):
     return float(found[0].rpartition(" ")[2]) if found else 0.0
 
 
-async def test_every_scored_group_is_one_update_with_its_completions_and_reference(
+async def test_every_scored_group_is_learned_with_its_completions_and_reference(
     conduct, rewards, until
 ):
     before = count("learned")
     context, _ = await conduct(steps=3, model="critic")
-    await until(lambda: len(rewards.lessons) == 2)
+    await until(lambda: count("learned") == before + 2)
     lesson = rewards.lessons[0]
     assert (lesson.discriminator, lesson.steps) == ("critic", 3)
-    [group] = lesson.groups
-    assert [one.text for one in group.completions] == ["0", "1"]
-    assert group.reference == context.row(group.group_id).reference
-    assert f"r/{group.group_id}/discriminator" in rewards.keys
-    await until(lambda: count("learned") == before + 2)
+    groups = [group for lesson in rewards.lessons for group in lesson.groups]
+    assert {group.group_id for group in groups} == {"0/0/0", "0/1/0"}
+    assert [one.text for one in groups[0].completions] == ["0", "1"]
+    assert groups[0].reference == context.row(groups[0].group_id).reference
     records = list(context.run_dir.read_jsonl("discriminator.jsonl"))
-    assert [record["version"] for record in records] == [1, 2]
-    assert {record["group_id"] for record in records} == {"0/0/0", "0/1/0"}
+    assert records[0]["version"] == 1
+    assert {one for record in records for one in record["group_ids"]} == {"0/0/0", "0/1/0"}
     shown = {key: records[0][key] for key in ("loss", "accuracy", "separation", "num_negatives")}
     assert shown == {"loss": 0.5, "accuracy": 0.75, "separation": 0.25, "num_negatives": 2}
     assert "plaudit_trainer_discriminator_separation 0.25" in metrics_text().decode()
 
 
-async def test_a_group_that_is_delivered_again_asks_for_the_same_update(
-    conduct, rewards, rollouts, until
+async def test_groups_that_wait_are_one_lesson_up_to_a_bound(
+    conductors, make_teacher, rewards, until
 ):
-    rollouts.loses_acks = True
-    await conduct(num_groups=1)
-    rollouts.leased.clear()
+    """A service that is slower than the run still learns from every group."""
+    context = conductors(**GRAIL)
+    teacher = make_teacher(context)
+    names = [f"0/{number}/0" for number in range(teaching.MAX_GROUPS + 3)]
+    for name in names:
+        teacher.teach(rollout(context).model_copy(update={"group_id": name}), "math")
+    task = asyncio.create_task(teacher.run())
     await until(lambda: len(rewards.lessons) == 2)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    taught = [[group.group_id for group in lesson.groups] for lesson in rewards.lessons]
+    assert taught == [names[: teaching.MAX_GROUPS], names[teaching.MAX_GROUPS :]]
+    keys = [key for key in rewards.keys if key.endswith("/discriminator")]
+    assert len({*keys}) == 2
+
+
+async def test_a_group_that_is_delivered_again_is_learned_once(
+    conductors, make_teacher, rewards, until
+):
+    context = conductors(**GRAIL)
+    teacher = make_teacher(context)
+    task = asyncio.create_task(teacher.run())
+    for name in ("0/1/0", "0/1/0", "0/2/0"):
+        teacher.teach(rollout(context).model_copy(update={"group_id": name}), "math")
+        await until(lambda: teacher._waiting.empty())
+        await asyncio.sleep(0.05)
+    await until(lambda: len(rewards.lessons) == 2)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert [lesson.groups[0].group_id for lesson in rewards.lessons] == ["0/1/0", "0/2/0"]
+
+
+async def test_a_group_whose_lesson_failed_may_be_taught_again_under_the_same_key(
+    conductors, make_teacher, rewards, until
+):
+    """Nobody knows whether the service learned it; by its key, the service does."""
+    context = conductors(**GRAIL)
+    teacher = make_teacher(context)
+    task = asyncio.create_task(teacher.run())
+    before = count("failed")
+    rewards.refusal = Unavailable("the pool is away")
+    teacher.teach(rollout(context), "math")
+    await until(lambda: count("failed") == before + 1)
+    rewards.refusal = None
+    teacher.teach(rollout(context), "math")
+    await until(lambda: rewards.lessons)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
     keys = [key for key in rewards.keys if key.endswith("/discriminator")]
     assert len(keys) == 2 and len({*keys}) == 1
-    assert rewards.lessons[0] == rewards.lessons[1]
 
 
 async def test_failures_are_counted_and_shown_and_groups_go_on(conduct, rewards, until):
@@ -164,7 +206,7 @@ async def test_of_groups_beyond_a_bound_the_oldest_teach_nothing_and_are_counted
     before = count("skipped")
     context = conductors(**GRAIL)
     teacher = make_teacher(context)
-    for number in range(teaching.MAX_LESSONS + 3):
+    for number in range(teaching.MAX_WAITING + 3):
         group = rollout(context).model_copy(update={"group_id": f"0/{number}/0"})
         teacher.teach(group, "math")
     assert count("skipped") == before + 3

@@ -36,6 +36,7 @@ def test_planted_parameters_are_found_again() -> None:
     assert (norm.w_mu, norm.w_sigma, norm.b_mu, norm.b_sigma) == pytest.approx(expected, abs=0.1)
     assert found.r2_mean > 0.9 and 0.5 < found.r2_std <= 1.0
     assert (found.num_answers, found.warning) == (9000, None)
+    assert norm.p_min == 0.125, "the first of eight segments"
 
 
 def test_places_are_rounded_to_three_decimals() -> None:
@@ -70,7 +71,7 @@ def test_the_file_has_the_parameters_where_the_keys_lead() -> None:
         found = content
         for name in names.split("/"):
             found = found[name]
-        assert found == [0.0, 0.0, 0.0, 1.0]
+        assert found == [0.0, 0.0, 0.0, 1.0, 0.0]
     assert content["fit"]["num_answers"] == 1 and content["fit"]["warning"]
 
 

@@ -29,7 +29,7 @@ def test_every_token_is_a_segment_or_the_whole_answer_is(train, c_ent, segments)
     found = fit[Path(run.offline_recipe().model.path).name]["train"]["peak"]["avg"][f"{c_ent:g}"]
     assert fit["fit"]["num_answers"] == 5
     if segments == 1.0:
-        assert found == [0.0, 0.0, 0.0, 1.0] and "1 place" in fit["fit"]["warning"]
+        assert found == [0.0, 0.0, 0.0, 1.0, 0.0] and "1 place" in fit["fit"]["warning"]
     else:
         assert found[3] > 0.0 and fit["fit"]["r2_mean"] is not None
 

@@ -16,7 +16,7 @@ from plaudit_reward.models.discriminator.template import GRAIL_TEXT, checked_tem
 MODEL_NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,39}$"
 MAX_MODELS = 64
 
-Normalization = Annotated[list[float], Field(min_length=4, max_length=4)]
+Normalization = Annotated[list[float], Field(min_length=4, max_length=5)]
 
 
 class LocalModel(Contract):
@@ -110,9 +110,10 @@ class UnitSpec(LocalModel, Scaled):
     """Nats. A token after which the entropy is higher ends a segment; 0: each token is one,
     1000: the whole text."""
     normalization: Normalization | None = None
-    """[w_mu, w_sigma, b_mu, b_sigma]: mean w_mu * ln(p) + b_mu, std likewise, at the share p of
-    the segments. None: the file's, else what `path` has in normalization.json, where the training
-    of the model puts it, else [0, 0, 0, 1], which changes nothing."""
+    """[w_mu, w_sigma, b_mu, b_sigma, p_min]: mean w_mu * ln(p) + b_mu, std likewise, at the share p
+    of the segments, or at p_min (0 where it is left out) if that is more. None: the file's, else
+    what `path` has in normalization.json, where the training of the model puts it, else
+    [0, 0, 0, 1], which changes nothing."""
     normalization_file: Path | None = None
     """JSON: such a list, or tables in which `normalization_key` finds one."""
     normalization_key: str = ""

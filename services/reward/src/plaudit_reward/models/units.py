@@ -84,17 +84,17 @@ def _from_file(path: Path, key: str) -> LocationNorm:
                 fix=f"there is {str(list(found))[:200] if isinstance(found, dict) else 'a list'}",
             )
         found = found[name]
-    if not _four_numbers(found):
+    if not _are_parameters(found):
         raise ConfigError(
-            f"{where} has no list of four numbers at normalization_key = {key!r}.",
-            fix="lead to [w_mu, w_sigma, b_mu, b_sigma]",
+            f"{where} has no list of four or five numbers at normalization_key = {key!r}.",
+            fix="lead to [w_mu, w_sigma, b_mu, b_sigma] or [w_mu, w_sigma, b_mu, b_sigma, p_min]",
         )
     return LocationNorm(*map(float, found))
 
 
-def _four_numbers(found: Any) -> bool:
+def _are_parameters(found: Any) -> bool:
     return (
         isinstance(found, list)
-        and len(found) == 4
+        and len(found) in (4, 5)
         and all(isinstance(one, int | float) and not isinstance(one, bool) for one in found)
     )

@@ -13,8 +13,12 @@ from plaudit_reward.reward import Missing
 
 @dataclass(frozen=True)
 class Labelled:
+    """`num_choices`: answers of the policy that this is the action of; none for one drawn at
+    random, and for the expert's those that chose as the expert did."""
+
     text: str
     label: int
+    num_choices: int
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ def _given(example: Example, template: str) -> Examples:
     if text is None:
         situation = Situation(example.state, example.viewer, tuple(example.options))
         text = situation.text(template, example.action or "")
-    return Examples([Labelled(text, example.label)])
+    return Examples([Labelled(text, example.label, int(example.label == 0))])
 
 
 def _of_group(group: RewardGroup, template: str, extra_negatives: int, random: Random) -> Examples:
@@ -54,9 +58,10 @@ def _of_group(group: RewardGroup, template: str, extra_negatives: int, random: R
         return Examples([], 1)
     actions = [situation.action_of(one.text) for one in group.completions]
     policy = [one for one in actions if one is not None and one != expert]
-    policy += _drawn(situation, expert, extra_negatives, random)
-    labelled = [Labelled(situation.text(template, expert), 1)]
-    labelled += [Labelled(situation.text(template, one), 0) for one in policy]
+    drawn = _drawn(situation, expert, extra_negatives, random)
+    labelled = [Labelled(situation.text(template, expert), 1, actions.count(expert))]
+    labelled += [Labelled(situation.text(template, one), 0, 1) for one in policy]
+    labelled += [Labelled(situation.text(template, one), 0, 0) for one in drawn]
     return Examples(labelled, actions.count(None))
 
 

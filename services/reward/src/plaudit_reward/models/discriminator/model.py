@@ -69,14 +69,15 @@ class DiscriminatorModel:
         examples = examples_of(update, spec.template, spec.extra_negatives, update_id)
         encoded = await self._encoded(model, [one.text for one in examples.labelled])
         pairs = [
-            (one, example.label)
+            (one, example)
             for one, example in zip(encoded, examples.labelled, strict=True)
             if not isinstance(one, Missing)
         ]
         return Lesson(
             update_id=update_id,
             batch=[one for one, _ in pairs],
-            labels=[label for _, label in pairs],
+            labels=[example.label for _, example in pairs],
+            num_choices=[example.num_choices for _, example in pairs],
             steps=update.steps,
             num_left_out=examples.num_left_out + len(encoded) - len(pairs),
         )

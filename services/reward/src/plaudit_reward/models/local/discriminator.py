@@ -36,11 +36,13 @@ EXPERT = 1
 
 @dataclass(frozen=True)
 class Lesson:
-    """Tokens of the examples with their labels, and what the answer says of them besides."""
+    """Tokens of the examples with their labels and how many answers of the policy each is, and
+    what the answer says of them besides."""
 
     update_id: str
     batch: Sequence[Encoded]
     labels: Sequence[int]
+    num_choices: Sequence[int]
     steps: int
     num_left_out: int
 
@@ -130,7 +132,7 @@ class Discriminator:
     def _backward(self, lesson: Lesson) -> Measured:
         """Of the mean cross-entropy over all examples, however many batches they make."""
         loss, num_right = 0.0, 0
-        d_by_label: dict[int, list[float]] = {0: [], EXPERT: []}
+        d: dict[int, float] = {}
         lengths = [len(one.token_ids) for one in lesson.batch]
         for indices in cut_into_batches(lengths, self.max_batch_tokens):
             logits_BL = self._logits([lesson.batch[index] for index in indices])
@@ -140,10 +142,8 @@ class Discriminator:
             part.backward()  # type: ignore[no-untyped-call]
             loss += part.item()
             num_right += int((logits_BL.argmax(-1) == labels_B).sum())
-            for label, found in d_by_label.items():
-                found += logits_BL.softmax(-1)[labels_B == label, EXPERT].tolist()
-        expert, policy = d_by_label[EXPERT], d_by_label[0]
-        separation = fmean(expert) - fmean(policy) if expert and policy else None
+            d |= zip(indices, logits_BL.softmax(-1)[:, EXPERT].tolist(), strict=True)
+        separation = _separation(lesson, [d[index] for index in range(len(lesson.batch))])
         return Measured(loss, num_right / len(lesson.batch), separation)
 
     def _logits(self, batch: Sequence[Encoded]) -> torch.Tensor:
@@ -261,6 +261,16 @@ def _base_model(spec: DiscriminatorSpec, device: torch.device) -> PreTrainedMode
         )
     loaded: PreTrainedModel = model.to(device).eval()
     return loaded
+
+
+def _separation(lesson: Lesson, d: Sequence[float]) -> float | None:
+    """Mean D of the expert's actions less that of the policy's answers, right ones among them."""
+    expert = [one for one, label in zip(d, lesson.labels, strict=True) if label == EXPERT]
+    num_answers = sum(lesson.num_choices)
+    if not expert or not num_answers:
+        return None
+    policy = sum(one * count for one, count in zip(d, lesson.num_choices, strict=True))
+    return fmean(expert) - policy / num_answers
 
 
 @contextmanager

@@ -1,6 +1,7 @@
-"""Teaches the discriminator of the reward service from each group after it was scored."""
+"""Teaches the discriminator of the reward service from groups after they were scored."""
 
 import asyncio
+from hashlib import blake2b
 
 from plaudit.client import RewardClient
 from plaudit.errors import ConfigError, Conflict, NotFound, PlauditError, Stalled
@@ -12,8 +13,12 @@ from plaudit_trainer.conductor.context import Context
 from plaudit_trainer.conductor.metrics import DISCRIMINATOR, DISCRIMINATOR_UPDATES
 from plaudit_trainer.conductor.scoring import reward_group
 
-MAX_LESSONS = 64
+MAX_WAITING = 256
 """Groups that wait for their turn; of more the oldest teach nothing, and are counted as skipped."""
+MAX_GROUPS = 32
+"""Of one lesson: what waits is learned together, so that a slow service keeps up."""
+MAX_KNOWN = 4096
+"""Groups that are known to be learned, in case they are delivered again."""
 FILE = "discriminator.jsonl"
 _WHO = "discriminator"
 
@@ -32,52 +37,64 @@ class Teacher:
         self._recipe = recipe
         self._kinds = kinds
         self._client = client
-        self._lessons: asyncio.Queue[RolloutGroup] = asyncio.Queue(MAX_LESSONS)
+        self._waiting: asyncio.Queue[RolloutGroup] = asyncio.Queue(MAX_WAITING)
+        self._known: dict[str, None] = {}
         self._failing_since: float | None = None
 
     def teach(self, group: RolloutGroup, kind: str) -> None:
         """Puts the group in line."""
         if self._kinds is not None and kind not in self._kinds:
             return
-        if self._lessons.full():
-            self._lessons.get_nowait()
+        if self._waiting.full():
+            self._waiting.get_nowait()
             DISCRIMINATOR_UPDATES.labels("skipped").inc()
-        self._lessons.put_nowait(group)
+        self._waiting.put_nowait(group)
 
     async def run(self) -> None:
         """Raises Stalled when no update has succeeded for `pipeline.stall_timeout_s`, ConfigError
         when there is no such discriminator."""
         while not self._context.stopping.is_set():
-            group = await self._lessons.get()
+            groups = await self._next_groups()
             try:
-                updated = await self._update(group)
+                updated = await self._update(groups)
             except Conflict as error:
                 self._context.waiting.note(_WHO, str(error))
-                DISCRIMINATOR_UPDATES.labels("frozen").inc()
+                DISCRIMINATOR_UPDATES.labels("frozen").inc(len(groups))
             except NotFound as error:
                 raise ConfigError(error.message, fix=error.fix) from error
             except PlauditError as error:
-                self._failed(group, error)
+                self._failed(groups, error)
             else:
-                self._learned(group, updated)
+                self._learned(groups, updated)
 
-    async def _update(self, group: RolloutGroup) -> DiscriminatorUpdated:
-        """A group that is delivered again has the same key, and is learned once."""
+    async def _next_groups(self) -> list[RolloutGroup]:
+        """All that wait, up to a bound, and each once; waits for one."""
+        groups: dict[str, RolloutGroup] = {}
+        while len(groups) < MAX_GROUPS and not (groups and self._waiting.empty()):
+            group = await self._waiting.get()
+            if group.group_id not in self._known:
+                groups[group.group_id] = group
+        return list(groups.values())
+
+    async def _update(self, groups: list[RolloutGroup]) -> DiscriminatorUpdated:
+        """The same groups have the same key, and are learned once."""
         update = DiscriminatorUpdate(
             discriminator=self._recipe.model,
-            groups=[reward_group(group, set())],
+            groups=[reward_group(group, set()) for group in groups],
             steps=self._recipe.steps,
         )
+        ids = "/".join(group.group_id for group in groups)
+        digest = blake2b(ids.encode(), digest_size=8).hexdigest()
         return await self._client.update_discriminator(
             update,
-            idempotency_key=f"{self._context.run_id}/{group.group_id}/discriminator",
+            idempotency_key=f"{self._context.run_id}/{digest}/discriminator",
             timeout_s=self._context.recipe.pipeline.reward_timeout_s,
         )
 
-    def _failed(self, group: RolloutGroup, error: PlauditError) -> None:
+    def _failed(self, groups: list[RolloutGroup], error: PlauditError) -> None:
         context = self._context
-        DISCRIMINATOR_UPDATES.labels("failed").inc()
-        log.warning("discriminator_update_failed", group=group.group_id, reason=str(error))
+        DISCRIMINATOR_UPDATES.labels("failed").inc(len(groups))
+        log.warning("discriminator_update_failed", num_groups=len(groups), reason=str(error))
         context.waiting.note(_WHO, str(error))
         if self._failing_since is None:
             self._failing_since = context.clock()
@@ -90,10 +107,13 @@ class Teacher:
                 "method.discriminator.train = false",
             )
 
-    def _learned(self, group: RolloutGroup, updated: DiscriminatorUpdated) -> None:
+    def _learned(self, groups: list[RolloutGroup], updated: DiscriminatorUpdated) -> None:
         self._failing_since = None
         self._context.waiting.clear(_WHO)
-        DISCRIMINATOR_UPDATES.labels("empty" if updated.loss is None else "learned").inc()
+        outcome = "empty" if updated.loss is None else "learned"
+        DISCRIMINATOR_UPDATES.labels(outcome).inc(len(groups))
+        known = self._known | dict.fromkeys(group.group_id for group in groups)
+        self._known = dict.fromkeys(list(known)[-MAX_KNOWN:])
         figures = updated.model_dump(include={*DISCRIMINATOR})
         for name, value in figures.items():
             if value is not None:
@@ -101,7 +121,7 @@ class Teacher:
         record = {
             "time": self._context.clock(),
             "step": self._context.served_step,
-            "group_id": group.group_id,
+            "group_ids": [group.group_id for group in groups],
             **updated.model_dump(exclude={"discriminator"}),
         }
         self._context.run_dir.append_jsonl(FILE, [record])

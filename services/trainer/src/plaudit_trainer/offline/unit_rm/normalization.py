@@ -44,7 +44,8 @@ def fit_location_norm(answers: Sequence[Sequence[float]]) -> Fit:
     if std.intercept <= 0.0:
         reason = "the fitted standard deviation at the end of a text is not over 0"
         return Fit(LocationNorm(), None, None, len(answers), len(known), reason)
-    norm = LocationNorm(mean.slope, std.slope, mean.intercept, std.intercept)
+    p_min = min(known)
+    norm = LocationNorm(mean.slope, std.slope, mean.intercept, std.intercept, p_min)
     return Fit(norm, mean.r2, std.r2, len(answers), len(known), None)
 
 
@@ -64,7 +65,7 @@ def normalization_file(key: str, fit: Fit) -> dict[str, Any]:
     """Its content: tables, and under NORMALIZATION_KEY the parameters again, whatever model and
     data set are called, with what is known of the fit."""
     norm = fit.norm
-    parameters = [norm.w_mu, norm.w_sigma, norm.b_mu, norm.b_sigma]
+    parameters = [norm.w_mu, norm.w_sigma, norm.b_mu, norm.b_sigma, norm.p_min]
     content: Any = parameters
     for name in reversed(key.split("/")):
         content = {name: content}

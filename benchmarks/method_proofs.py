@@ -1,0 +1,126 @@
+"""What the held-out gain does not say: of GRAIL its discriminator, of SR-R1 its own judging."""
+
+import json
+import statistics
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from sweep import interval
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from plaudit.config import load_recipe
+from plaudit_trainer.seed.dataset import make_dataset
+from plaudit_trainer.seed.judging import VERDICTS, judge_prompt
+from plaudit_trainer.seed.problem import Problem
+from plaudit_trainer.seed.settings import SeedSettings
+
+CHANCE = 0.5
+_MAX_REPLY_TOKENS = 24
+
+
+def proofs(method: str, run_dirs: Sequence[Path]) -> list[str]:
+    """Rows of a table: method, measure, first value, last value, difference over the seeds."""
+    return _PROOFS[method](run_dirs) if method in _PROOFS else []
+
+
+def _row(method: str, what: str, pairs: Sequence[tuple[float, float]], than: float | None) -> str:
+    first, last = (statistics.fmean(values) for values in zip(*pairs, strict=True))
+    gains = interval([after - (before if than is None else than) for before, after in pairs])
+    return f"| {method} | {what} | {first:.3f} | {last:.3f} | {gains} |"
+
+
+def _grail(run_dirs: Sequence[Path]) -> list[str]:
+    what = "separation of expert and policy by the discriminator, first and last quarter"
+    return [_row("grail", what, [_separation(path) for path in run_dirs], None)]
+
+
+def _separation(run_dir: Path) -> tuple[float, float]:
+    """Over the first quarter of the groups that it learned from, and over the last."""
+    lessons = [json.loads(line) for line in (run_dir / "discriminator.jsonl").open()]
+    by_group = [
+        one["separation"]
+        for one in lessons
+        for _ in one["group_ids"]
+        if one["separation"] is not None
+    ]
+    quarter = len(by_group) // 4
+    return statistics.fmean(by_group[:quarter]), statistics.fmean(by_group[-quarter:])
+
+
+def _sr_r1(run_dirs: Sequence[Path]) -> list[str]:
+    problems = [one for one in make_dataset(SeedSettings()).evaluation if one.kind == "free"]
+    agreement = [_before_and_after(path, problems, _agreement) for path in run_dirs]
+    right = [_before_and_after(path, problems, _share_right) for path in run_dirs]
+    return [
+        _row(
+            "sr_r1",
+            "its own verdicts that rank a right reply first; over chance",
+            agreement,
+            CHANCE,
+        ),
+        _row("sr_r1", "held-out free replies that are right", right, None),
+    ]
+
+
+Measure = Callable[["Policy", Sequence[Problem]], float]
+
+
+class Policy:
+    """A model of a run, asked without its services."""
+
+    def __init__(self, path: Path) -> None:
+        self._tokenizer = AutoTokenizer.from_pretrained(path)
+        self._model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
+
+    @torch.no_grad()
+    def logprob(self, text: str, reply: str) -> float:
+        prompt = self._prompt(text)
+        ids_1T = torch.tensor([prompt + self._tokenizer.encode(reply, add_special_tokens=False)])
+        logprobs_TV = self._model(ids_1T).logits[0, :-1].log_softmax(-1)
+        chosen_T = logprobs_TV.gather(-1, ids_1T[0, 1:, None])[:, 0]
+        return float(chosen_T[len(prompt) - 1 :].sum())
+
+    @torch.no_grad()
+    def reply(self, text: str) -> str:
+        ids_1T = torch.tensor([self._prompt(text)])
+        found_1T = self._model.generate(ids_1T, max_new_tokens=_MAX_REPLY_TOKENS, do_sample=False)
+        return str(self._tokenizer.decode(found_1T[0, ids_1T.shape[1] :]))
+
+    def _prompt(self, text: str) -> list[int]:
+        messages = [{"role": "user", "content": text}]
+        filled = self._tokenizer.apply_chat_template(
+            messages, add_generation_prompt=True, tokenize=False
+        )
+        return list(self._tokenizer.encode(str(filled), add_special_tokens=False))
+
+
+def _before_and_after(
+    run_dir: Path, problems: Sequence[Problem], measure: Measure
+) -> tuple[float, float]:
+    before = Path(load_recipe(run_dir / "recipe.toml").model.path)
+    return measure(Policy(before), problems), measure(Policy(run_dir / "final"), problems)
+
+
+def _agreement(policy: Policy, problems: Sequence[Problem]) -> float:
+    """Each right reply against each habit, in both orders: the likelier verdict is the truth."""
+    found = []
+    for problem in problems:
+        for right in problem.right:
+            for habit in problem.habits:
+                for replies, truth in (((right, habit), 0), ((habit, right), 1)):
+                    asked = judge_prompt(problem.prompt, *replies)
+                    said = [policy.logprob(asked, verdict) for verdict in VERDICTS]
+                    found.append(said[truth] > said[1 - truth])
+    return statistics.fmean(found)
+
+
+def _share_right(policy: Policy, problems: Sequence[Problem]) -> float:
+    """The likeliest reply to each prompt uses the name."""
+    return statistics.fmean(
+        problem.reference["mentions"] in policy.reply(problem.prompt) for problem in problems
+    )
+
+
+_PROOFS = {"grail": _grail, "sr_r1": _sr_r1}
