@@ -452,7 +452,7 @@ async def test_sigkill_of_the_engine_core_loses_no_group_and_duplicates_none(
         collecting = asyncio.create_task(collect(client, len(names) - len(found), RUN, 500.0))
         killed = time.monotonic()
         os.kill(engine.core_pid(), signal.SIGKILL)
-        await until_policy(client, serves(0, "down"), 60.0)
+        await until_policy(client, lambda p: [r.state for r in p.replicas] == ["down"], 60.0)
         await release(1)
         await until_policy(client, serves(1), START_TIMEOUT_S)
         print(f"the replica serves again {time.monotonic() - killed:.1f} s after SIGKILL")
