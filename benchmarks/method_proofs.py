@@ -4,11 +4,9 @@ import json
 import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-import torch
+from offline_policy import Policy
 from sweep import interval
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from plaudit.config import load_recipe
 from plaudit_trainer.seed.dataset import make_dataset
@@ -17,7 +15,6 @@ from plaudit_trainer.seed.problem import Problem
 from plaudit_trainer.seed.settings import SeedSettings
 
 CHANCE = 0.5
-_MAX_REPLY_TOKENS = 24
 
 
 def proofs(method: str, run_dirs: Sequence[Path]) -> list[str]:
@@ -32,21 +29,21 @@ def _row(method: str, what: str, pairs: Sequence[tuple[float, float]], than: flo
 
 
 def _grail(run_dirs: Sequence[Path]) -> list[str]:
-    what = "separation of expert and policy by the discriminator, first and last quarter"
-    return [_row("grail", what, [_separation(path) for path in run_dirs], None)]
+    what = "separation of expert and policy by the discriminator: first half, last quarter"
+    return [_row("grail", what, [_separations(path) for path in run_dirs], None)]
 
 
-def _separation(run_dir: Path) -> tuple[float, float]:
-    """Over the first quarter of the groups that it learned from, and over the last."""
-    lessons = [json.loads(line) for line in (run_dir / "discriminator.jsonl").open()]
+def _separations(run_dir: Path) -> tuple[float, float]:
+    """Mean over the groups that it learned from, in their order."""
+    lessons = map(json.loads, (run_dir / "discriminator.jsonl").read_text().splitlines())
     by_group = [
         one["separation"]
         for one in lessons
         for _ in one["group_ids"]
         if one["separation"] is not None
     ]
-    quarter = len(by_group) // 4
-    return statistics.fmean(by_group[:quarter]), statistics.fmean(by_group[-quarter:])
+    half, quarter = len(by_group) // 2, len(by_group) // 4
+    return statistics.fmean(by_group[:half]), statistics.fmean(by_group[-quarter:])
 
 
 def _sr_r1(run_dirs: Sequence[Path]) -> list[str]:
@@ -64,36 +61,7 @@ def _sr_r1(run_dirs: Sequence[Path]) -> list[str]:
     ]
 
 
-Measure = Callable[["Policy", Sequence[Problem]], float]
-
-
-class Policy:
-    """A model of a run, asked without its services."""
-
-    def __init__(self, path: Path) -> None:
-        self._tokenizer = AutoTokenizer.from_pretrained(path)
-        self._model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
-
-    @torch.no_grad()
-    def logprob(self, text: str, reply: str) -> float:
-        prompt = self._prompt(text)
-        ids_1T = torch.tensor([prompt + self._tokenizer.encode(reply, add_special_tokens=False)])
-        logprobs_TV = self._model(ids_1T).logits[0, :-1].log_softmax(-1)
-        chosen_T = logprobs_TV.gather(-1, ids_1T[0, 1:, None])[:, 0]
-        return float(chosen_T[len(prompt) - 1 :].sum())
-
-    @torch.no_grad()
-    def reply(self, text: str) -> str:
-        ids_1T = torch.tensor([self._prompt(text)])
-        found_1T = self._model.generate(ids_1T, max_new_tokens=_MAX_REPLY_TOKENS, do_sample=False)
-        return str(self._tokenizer.decode(found_1T[0, ids_1T.shape[1] :]))
-
-    def _prompt(self, text: str) -> list[int]:
-        messages = [{"role": "user", "content": text}]
-        filled = self._tokenizer.apply_chat_template(
-            messages, add_generation_prompt=True, tokenize=False
-        )
-        return list(self._tokenizer.encode(str(filled), add_special_tokens=False))
+Measure = Callable[[Policy, Sequence[Problem]], float]
 
 
 def _before_and_after(

@@ -1,0 +1,87 @@
+"""`plaudit` with ports and a state directory of its own, so that two of them do not meet."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from plaudit.testing import free_ports
+
+ROOT = Path(__file__).parents[3]
+ROLLOUT_PYTHON = ROOT / ".venv-rollout" / "bin" / "python"
+SERVICES = ("rollout", "reward", "judge", "sandbox", "trainer")
+_PLAUDIT = str(Path(sys.executable).parent / "plaudit")
+_UP_TIMEOUT_S = 180.0
+_STOP_TIMEOUT_S = 30.0
+
+
+class Installation:
+    def __init__(self, directory: Path, **env: str) -> None:
+        directory.mkdir(parents=True)
+        self.directory = directory
+        self._engine_port, *ports = free_ports(1 + len(SERVICES))
+        self._ports = dict(zip(SERVICES, ports, strict=True))
+        outside = {k: v for k, v in os.environ.items() if not k.startswith("PLAUDIT_")}
+        own = {f"PLAUDIT_{name.upper()}_PORT": str(port) for name, port in self._ports.items()}
+        self.env = outside | own | env
+        self.env |= {
+            "PLAUDIT_ROLLOUT_ENGINE_PORT": str(self._engine_port),
+            "PLAUDIT_ROLLOUT_PYTHON": str(ROLLOUT_PYTHON),
+            "PLAUDIT_STATE_DIR": str(directory / "state"),
+        }
+
+    def run(self, *arguments: str, timeout_s: float) -> None:
+        """Raises AssertionError with the command's own words when it fails."""
+        done = subprocess.run(
+            [_PLAUDIT, *arguments],
+            cwd=self.directory,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+    @contextmanager
+    def up(self, *services: str) -> Iterator[None]:
+        """The services run, and the engine serves."""
+        log = self.directory / "up.log"
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                [_PLAUDIT, "up", *services],
+                cwd=self.directory,
+                env=self.env,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            urls = [f"http://127.0.0.1:{self._ports[name]}/readyz" for name in services]
+            for url in [*urls, f"http://127.0.0.1:{self._engine_port}/health"]:
+                _wait_for(url, process, log)
+            yield
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(_STOP_TIMEOUT_S)
+
+
+def _wait_for(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline_s = time.monotonic() + _UP_TIMEOUT_S
+    while not _answers(url):
+        tail = log.read_text(errors="replace")[-2000:]
+        assert process.poll() is None, tail
+        assert time.monotonic() < deadline_s, f"{url} does not answer: {tail}"
+        time.sleep(0.1)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2.0, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
