@@ -12,12 +12,12 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from chart_svg import chart_svg
 from docs_section import machine, write_section
 from method_proofs import CHANCE, proofs
 from sweep import Outcome, interval, mean_ci95, run
 
 from plaudit.report.charts import line_chart
+from plaudit.report.svg import chart_svg
 
 OFFLINE = ("sft", "dpo", "kto", "rm", "unit_rm")
 ONLINE = ("grpo", "rloo", "reinforce_pp", "ppo", "drca", "unit_ppo", "grail", "sr_r1")

@@ -2,12 +2,15 @@
 
 import json
 import math
+import os
 import time
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+
+from deploy.monitoring.pictures import draw_all
 
 from .command import ROOT
 from .stack import Stack
@@ -51,3 +54,13 @@ def values(stack: Stack, query: str) -> list[float]:
     assert answer["status"] == "success", answer
     points = [float(v) for one in answer["data"]["result"] for _, v in one["values"]]
     return [value for value in points if not math.isnan(value)]
+
+
+def test_the_dashboards_can_be_looked_at_without_grafana(stack: Stack, tmp_path: Path) -> None:
+    """TEST_COMPOSE_PICTURES names a directory that keeps them, for the docs."""
+    directory = Path(os.environ.get("TEST_COMPOSE_PICTURES") or tmp_path)
+    minutes = (time.monotonic() - stack.started_at_s) / 60
+    draw_all(stack.url("prometheus"), directory, minutes)
+    for dashboard in DASHBOARDS:
+        drawn = (directory / f"dashboard-{dashboard.stem}.svg").read_text()
+        assert drawn.count("<polyline") > 3, dashboard.stem

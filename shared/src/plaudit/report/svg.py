@@ -1,4 +1,4 @@
-"""A chart of the report as a file of its own, for the docs."""
+"""A chart as an SVG file of its own."""
 
 from html import escape
 
