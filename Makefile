@@ -13,7 +13,8 @@ demo: setup ## Train the demo model end to end through real services (first run:
 test: setup ## Install what the tests need and run the whole suite; ARGS narrows it
 	BIN=$(BIN) scripts/test.sh $(ARGS)
 
-setup: .venv/.current .venv-rollout/.current ## Make .venv (all but vLLM) and .venv-rollout (vLLM)
+setup: ## Make .venv (all but vLLM) and .venv-rollout (vLLM), both at once
+	@$(MAKE) --no-print-directory --silent -j2 .venv/.current .venv-rollout/.current
 
 .venv/.current: $(MANIFESTS) scripts/requirements-dev.txt
 	scripts/setup.sh main $(PYTHON)

@@ -55,6 +55,8 @@ class Engine:
             **{name: value for name, value in os.environ.items() if "PLAUDIT" not in name},
             "PYTHONPATH": os.pathsep.join(map(str, sources)),
             "XDG_CACHE_HOME": str(directory / "cache"),
+            # What vLLM finds out of a model class takes seconds, and is the same for all.
+            "VLLM_CACHE_ROOT": str(Path.home() / ".cache" / "vllm"),
             "PLAUDIT_ROLLOUT_MODEL": str(model),
             "PLAUDIT_ROLLOUT_MAX_MODEL_TOKENS": "1024",
             "PLAUDIT_ROLLOUT_ENGINE_PORT": str(self.port),

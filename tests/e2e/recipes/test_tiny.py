@@ -23,7 +23,7 @@ ELSEWHERE = {
     "rloo": ["budget.steps=12"],
     "reinforce_pp": ["budget.steps=12"],
     "ppo": ["budget.steps=12"],
-    "sr_r1": ["budget.steps=20"],
+    "sr_r1": ["budget.steps=12"],
 }
 """With services that run already: one engine for all of them, one run after the other."""
 UP = {

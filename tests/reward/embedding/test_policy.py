@@ -57,6 +57,8 @@ def engine(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     environment = {
         **{name: value for name, value in os.environ.items() if "PLAUDIT" not in name},
         "XDG_CACHE_HOME": str(directory / "cache"),
+        # What vLLM finds out of a model class takes seconds, and is the same for all.
+        "VLLM_CACHE_ROOT": str(Path.home() / ".cache" / "vllm"),
         "PLAUDIT_ROLLOUT_MODEL": str(directory / "base"),
         "PLAUDIT_ROLLOUT_MAX_MODEL_TOKENS": str(CONTEXT),
         "PLAUDIT_ROLLOUT_ENGINE_PORT": str(port),

@@ -39,6 +39,8 @@ def base_url(classifier: Path, tmp_path_factory) -> Iterator[str]:
     environment = {
         **{name: value for name, value in os.environ.items() if "PLAUDIT" not in name},
         "XDG_CACHE_HOME": str(directory / "cache"),
+        # What vLLM finds out of a model class takes seconds, and is the same for all.
+        "VLLM_CACHE_ROOT": str(Path.home() / ".cache" / "vllm"),
         "HF_HUB_OFFLINE": "1",
         "VLLM_NO_USAGE_STATS": "1",
         "VLLM_CPU_KVCACHE_SPACE": "1",
