@@ -65,8 +65,7 @@ def topology(
     if environment.redis_url is None and run is not None:
         redis = local_redis(run.path / DIRECTORY)
     wanted = recipe.model
-    rank = wanted.lora.rank if wanted.lora is not None and wanted.lora.publish == "adapter" else 0
-    model = Model(wanted.path, wanted.max_model_tokens, wanted.dtype, rank)
+    model = Model(wanted.path, wanted.max_model_tokens, wanted.dtype, wanted.published_rank)
     services = local_services(recipe, environment)
     if REWARD_API in services:
         check_reward_models(recipe, environment)

@@ -71,7 +71,6 @@ class AdapterLoader:
     async def leave(self) -> None:
         """Whole weights come next, over which the requests in flight would go on as adapters."""
         if self._beneath is not None:
-            self._beneath = None
             await self._stop_all()
             await self._engine.resume()
 

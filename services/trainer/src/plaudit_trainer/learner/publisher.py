@@ -42,8 +42,7 @@ class Publisher:
         self._store = store
         self._announcer = announcer
         self._dtype = getattr(torch, recipe.model.dtype)
-        lora = recipe.model.lora
-        self._publishes_adapters = lora is not None and lora.publish == "adapter"
+        self._publishes_adapters = recipe.model.published_rank > 0
         self._base: PolicyAnnouncement | None = None
         self._has_base = False
         self._tolerance = tolerance_of(recipe)

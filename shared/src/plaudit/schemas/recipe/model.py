@@ -27,3 +27,8 @@ class ModelRecipe(Contract):
     max_model_tokens: int = Field(default=1024, ge=16)
     """Prompt and completion together; a longer prompt is refused before the run starts."""
     lora: LoraRecipe | None = None
+
+    @property
+    def published_rank(self) -> int:
+        """Of the adapters that are published alone; 0: whole weights are."""
+        return self.lora.rank if self.lora is not None and self.lora.publish == "adapter" else 0
