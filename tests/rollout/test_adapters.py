@@ -49,6 +49,13 @@ async def started(engine, num_requests: int = 1) -> None:
         await asyncio.sleep(0.01)
 
 
+async def hold_in_flight(client, engine, group_id: str) -> None:
+    """A request has reached the engine, which ends none until `finish` is set."""
+    engine.finish.clear()
+    await client.submit(request(group_id))
+    await started(engine)
+
+
 async def test_the_base_is_loaded_once_and_adapters_over_it_without_a_pause(
     client, engines, make_settings, run_worker, release, base, collect, until_policy
 ):
@@ -74,9 +81,7 @@ async def test_a_request_in_flight_keeps_the_adapter_that_it_began_with(
     await release(1)
     async with run_worker(make_settings(engine_url=engine.url, max_adapters=1)):
         await until_policy(client, serves(1))
-        engine.finish.clear()
-        await client.submit(request("old"))
-        await started(engine)
+        await hold_in_flight(client, engine, "old")
         await release(2)
         await until_policy(client, serves(2))
         await client.submit(request("new"))
@@ -102,9 +107,7 @@ async def test_an_adapter_that_fails_the_probe_touches_no_request(
     await release(1)
     async with run_worker(make_settings(engine_url=engine.url)):
         await until_policy(client, serves(1))
-        engine.finish.clear()
-        await client.submit(request("in flight"))
-        await started(engine)
+        await hold_in_flight(client, engine, "in flight")
         await release(2, claimed=-9.0)
         state = await until_policy(client, serves(1, "refused"))
         engine.finish.set()
@@ -172,9 +175,7 @@ async def test_whole_weights_after_adapters_spoil_what_is_in_flight(
     await release(1)
     async with run_worker(make_settings(engine_url=engine.url)):
         await until_policy(client, serves(1))
-        engine.finish.clear()
-        await client.submit(request("in flight"))
-        await started(engine)
+        await hold_in_flight(client, engine, "in flight")
         await client.announce(publish(2, value=-5.0))
         await until_policy(client, serves(2))
         engine.finish.set()
