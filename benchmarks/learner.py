@@ -49,10 +49,11 @@ def main() -> None:
     for _ in range(options.repeats):
         for arm in arms:
             found[arm].append(run_arm(options, *arm))
-    text = table({arm: middle(runs) for arm, runs in found.items()})
+    figures = {arm: middle(runs) for arm, runs in found.items()}
+    text = table(figures)
     print(text)
     if options.write_docs:
-        write_section("learner", text)
+        write_section(f"learner-{figures['ours', None]['device']}", text)
 
 
 def parse() -> argparse.Namespace:

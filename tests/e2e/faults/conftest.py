@@ -1,10 +1,8 @@
 """A real run, `plaudit train demo --up`, whose processes a test can find and kill."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -15,11 +13,7 @@ import httpx
 import pytest
 
 from plaudit.schemas.run import RunStatus
-from plaudit.testing import free_ports
-
-ROOT = Path(__file__).parents[3]
-ROLLOUT_PYTHON = ROOT / ".venv-rollout" / "bin" / "python"
-SERVICES = ("rollout", "reward", "judge", "sandbox", "trainer")
+from tests.e2e.installation import ROLLOUT_PYTHON, Installation
 
 
 class LiveRun:
@@ -28,35 +22,18 @@ class LiveRun:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.path = directory / "run"
-        engine_port, *ports = free_ports(1 + len(SERVICES))
-        self.ports = dict(zip(SERVICES, ports, strict=True))
-        self.env = {k: v for k, v in os.environ.items() if not k.startswith("PLAUDIT_")}
-        self.env |= {f"PLAUDIT_{s.upper()}_PORT": str(p) for s, p in self.ports.items()}
-        self.env |= {
-            "PLAUDIT_ROLLOUT_ENGINE_PORT": str(engine_port),
-            "PLAUDIT_ROLLOUT_PYTHON": str(ROLLOUT_PYTHON),
-            "PLAUDIT_STATE_DIR": str(directory / "state"),
-        }
-        self.process: subprocess.Popen[str] | None = None
+        self.installation = Installation(directory)
+        self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *overrides: str) -> None:
-        argv = [str(Path(sys.executable).parent / "plaudit"), "train", "demo", "--up", "--json"]
-        argv += ["--run-dir", str(self.path)]
-        argv += [part for override in overrides for part in ("--set", override)]
-        with (self.directory / "output.txt").open("w") as output:
-            self.process = subprocess.Popen(
-                argv,
-                cwd=self.directory,
-                env=self.env,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
+        arguments = ["train", "demo", "--up", "--json", "--run-dir", str(self.path)]
+        arguments += [part for override in overrides for part in ("--set", override)]
+        self.process = self.installation.start(self.directory / "output.txt", *arguments)
 
     def status(self) -> RunStatus | None:
         """None while nobody answers, as while the conductor is dead."""
         try:
-            url = f"http://127.0.0.1:{self.ports['trainer']}/v1/status"
+            url = f"http://127.0.0.1:{self.installation.ports['trainer']}/v1/status"
             response = httpx.get(url, timeout=5.0, trust_env=False)
             return RunStatus.model_validate(response.json()) if response.is_success else None
         except httpx.HTTPError:
@@ -115,7 +92,7 @@ class LiveRun:
 def live(tmp_path: Path) -> Iterator[LiveRun]:
     if not ROLLOUT_PYTHON.exists():
         pytest.skip(f"no vLLM: {ROLLOUT_PYTHON} is missing (make setup)")
-    run = LiveRun(tmp_path)
+    run = LiveRun(tmp_path / "live")
     try:
         yield run
     finally:

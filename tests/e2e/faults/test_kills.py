@@ -83,9 +83,9 @@ def wait_until_back(live, victim: str, old_pid: int) -> None:
 
 def is_back(live, victim: str, old_pid: int) -> bool:
     if victim == "vllm":
-        url = f"http://127.0.0.1:{live.env['PLAUDIT_ROLLOUT_ENGINE_PORT']}/health"
-    elif victim in live.ports or victim == "conductor":
-        port = live.ports["trainer" if victim == "conductor" else victim]
+        url = f"http://127.0.0.1:{live.installation.engine_port}/health"
+    elif victim in live.installation.ports or victim == "conductor":
+        port = live.installation.ports["trainer" if victim == "conductor" else victim]
         url = f"http://127.0.0.1:{port}/livez"
     else:
         return live.pid(victim) != old_pid

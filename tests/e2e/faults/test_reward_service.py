@@ -102,7 +102,7 @@ def scored(request: ScoreRequest, text: str) -> CompletionScore:
 def service(live) -> Iterator[RewardStandIn]:
     """The run's reward service; it runs until the test stops it."""
     stand_in = RewardStandIn()
-    live.env["PLAUDIT_REWARD_URL"] = stand_in.url
+    live.installation.env["PLAUDIT_REWARD_URL"] = stand_in.url
     stand_in.start()
     yield stand_in
     stand_in.stop()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from plaudit.testing import redis_server
-from tests.e2e.recipes.installation import ROLLOUT_PYTHON, Installation
+from tests.e2e.installation import ROLLOUT_PYTHON, Installation
 
 OFFLINE = {
     "unit_rm": ["budget.steps=40"],

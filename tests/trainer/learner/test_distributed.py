@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from plaudit.local.learner import learner_env
+from tests.trainer.learner.groups import with_impossible_logprobs
 from tests.trainer.learner.published import assert_proven
 
 SCRIPTS = Path(sys.executable).parent
@@ -83,6 +84,32 @@ def test_two_processes_learn_what_one_learns(
     assert sorted(ranks) == ["rng_state_0.pth", "rng_state_1.pth"], "two processes took part"
     lines = (two / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["num_completions"] for line in lines] == [64, 64, 64]
+
+
+@pytest.mark.parametrize("strategy", ["zero2", "zero3"])
+def test_a_step_whose_gradient_is_no_number_changes_nothing_under_deepspeed(
+    strategy, learner, ledger, make_recipe, make_group, make_run_dir
+):
+    """It is that of one process; both leave the step out."""
+    recipe = make_recipe(
+        method={"proximal": "engine"}, learner={"num_processes": 2, "strategy": strategy}
+    )
+    run_dir = make_run_dir(recipe, strategy)
+    groups = [make_group(number) for number in range(8)]
+    groups[2] = with_impossible_logprobs(groups[2])
+    ledger.fill(groups)
+    env = {**NO_GPU, **learner_env(recipe.learner, has_gpu=False)}
+    code, output = learner.run(run_dir, *TORCHRUN, **env)
+    assert code == 0, output
+    lines = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+    assert [line["skipped_steps"] for line in lines] == [0, 1, 0, 0]
+    assert [line["loss"] is None for line in lines] == [False, True, False, False]
+    before, after, next_one = (
+        load_file(run_dir / f"policies/v{n:06d}/model.safetensors") for n in (1, 2, 3)
+    )
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+    assert any(not torch.equal(next_one[name], tensor) for name, tensor in after.items())
+    assert ledger.counts().trained == 8
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,13 @@ def test_the_host_can_run_out_too():
         torch.empty(2**60, dtype=torch.uint8)
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no NVIDIA GPU")
+def test_so_can_a_gpu():
+    with pytest.raises(ConfigError, match="out of memory"), explaining_out_of_memory():
+        torch.empty(2**50, dtype=torch.uint8, device="cuda")
+
+
 def test_another_error_is_not_explained():
     with pytest.raises(RuntimeError, match="shape"), explaining_out_of_memory():
         raise RuntimeError("shape mismatch")

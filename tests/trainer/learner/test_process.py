@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from plaudit.errors import ConfigError, Corrupt, PlauditError, Stalled
 from plaudit.schemas.policy import PolicyManifest
+from tests.trainer.learner.groups import with_impossible_logprobs
 
 TIMEOUT_S = 120
 
@@ -233,16 +234,6 @@ def test_one_such_step_changes_nothing_and_is_counted(
     assert_same(policies[1], policies[0])
     assert any(not torch.equal(policies[2][name], tensor) for name, tensor in policies[1].items())
     assert ledger.counts().trained == 8
-
-
-def with_impossible_logprobs(group):
-    """From which the ratio to the learner's is infinite."""
-    completions = [
-        one.model_copy(update={"logprobs": [-1e30] * len(one.logprobs)})
-        for one in group.rollout.completions
-    ]
-    rollout = group.rollout.model_copy(update={"completions": completions})
-    return group.model_copy(update={"rollout": rollout})
 
 
 def test_a_policy_that_leaves_the_reference_ends_the_run(

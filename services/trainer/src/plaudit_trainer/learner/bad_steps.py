@@ -1,6 +1,7 @@
 """Optimizer steps that were skipped because their loss or gradient was no number."""
 
 import math
+from typing import Any
 
 from plaudit.errors import PlauditError
 from plaudit.telemetry import get_logger
@@ -39,13 +40,16 @@ class BadSteps:
         return num_skipped
 
 
-def check_finite(loss: float, grad_norm: float) -> None:
-    """For DeepSpeed, whose step is taken before anybody sees its gradient. Raises PlauditError."""
-    if math.isfinite(loss) and math.isfinite(grad_norm):
-        return
+def deepspeed_skipped(engine: Any, grad_norm: Any) -> bool:
+    """Whether DeepSpeed left its last step out, as it does, on all ranks, for a gradient that is no
+    number; it has been taken or left out before anybody sees its gradient. Raises PlauditError."""
+    if not engine.was_step_applied():
+        return True
+    if math.isfinite(grad_norm or 0.0):
+        return False
     raise PlauditError(
-        f"learner: the loss is {loss} and the gradient {grad_norm} under DeepSpeed, which does not "
-        "skip such a step; the weights are spoilt and are not published.",
-        fix="lower method.learning_rate or method.max_grad_norm and resume from the last "
-        "checkpoint",
+        f"learner: DeepSpeed took a step along a gradient of {grad_norm}, since its configuration "
+        "does not check gradients; the weights are spoilt and are not published.",
+        fix="take check_grad_overflow = false out of learner.deepspeed, or use ZeRO, and resume "
+        "from the last checkpoint",
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from plaudit_trainer.learner.bad_steps import deepspeed_skipped
 from plaudit_trainer.learner.sequence_trainer import SequenceTrainer
 
 
@@ -23,11 +24,13 @@ class SkippingTrainer(SequenceTrainer):
         return loss if math.isfinite(self._loss) else torch.zeros_like(loss)
 
     def _clip_grad_norm(self, model: torch.nn.Module) -> Any:
-        """Without gradients the optimizer changes nothing, not even its own state. DeepSpeed has
-        taken its step by now."""
+        """Without gradients the optimizer changes nothing, not even its own state."""
         norm = super()._clip_grad_norm(model)  # type: ignore[no-untyped-call]
+        if self.is_deepspeed_enabled:
+            self.is_bad_step = deepspeed_skipped(self.model_wrapped, norm)
+            return norm
         self.is_bad_step = self._is_bad(norm)
-        if self.is_bad_step and not self.is_deepspeed_enabled:
+        if self.is_bad_step:
             for parameter in model.parameters():
                 parameter.grad = None
         return norm

@@ -16,7 +16,7 @@ from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.utils import use_adapter
 
 from plaudit.schemas.recipe import CriticRecipe, MethodRecipe
-from plaudit_trainer.learner.bad_steps import BadSteps, check_finite
+from plaudit_trainer.learner.bad_steps import BadSteps
 from plaudit_trainer.learner.batch import Row, Tensors, pad_rows
 from plaudit_trainer.learner.critic.critic import Critic
 from plaudit_trainer.learner.critic.model import ValueModel
@@ -187,8 +187,6 @@ class LearnerTrainer(SkippingTrainer):
         if "loss" not in logs or self.hooks is None:
             return
         loss = math.nan if self.is_bad_step else logs["loss"]
-        if self.is_deepspeed_enabled:
-            check_finite(loss, logs["grad_norm"])
         self.bad_steps.note(is_bad=self.is_bad_step, loss=loss, grad_norm=logs["grad_norm"])
         self.hooks.optimizer_step_done({**logs, **figures, "loss": loss})
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 import torch
 from transformers import Trainer
 
-from plaudit_trainer.learner.bad_steps import check_finite
+from plaudit_trainer.learner.bad_steps import deepspeed_skipped
 from plaudit_trainer.learner.pass_metrics import drain
 from plaudit_trainer.learner.sharded_optimizer import start_optimizer
 
@@ -58,8 +58,12 @@ class StepTrainer(Trainer):
         return torch.zeros_like(loss)
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
-        """Transformers calls it between the backward passes and the optimizer."""
+        """Transformers calls it between the backward passes and the optimizer's step, which
+        DeepSpeed has taken by then."""
         norm = super()._get_grad_norm(model, grad_norm=grad_norm)  # type: ignore[no-untyped-call]
+        if self.is_deepspeed_enabled:
+            self.is_skipped = deepspeed_skipped(self.model_wrapped, norm)
+            return norm
         is_bad = self._has_bad_loss or not math.isfinite(float(norm))
         self._has_bad_loss = False
         self.is_skipped = self.sum_over_processes(int(is_bad)) > 0
@@ -77,8 +81,6 @@ class StepTrainer(Trainer):
             counted = self.sum_over_processes(self._num_tokens)
             self._num_tokens = 0
             loss = math.nan if self.is_skipped else logs["loss"]
-            if self.is_deepspeed_enabled:
-                check_finite(loss, logs["grad_norm"])
             self.step_done({**logs, "loss": loss, "num_tokens": counted, "trl": figures})
 
     def raise_if_stopped(self) -> None:

@@ -13,7 +13,7 @@ import httpx
 
 from plaudit.testing import free_ports
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 ROLLOUT_PYTHON = ROOT / ".venv-rollout" / "bin" / "python"
 SERVICES = ("rollout", "reward", "judge", "sandbox", "trainer")
 _PLAUDIT = str(Path(sys.executable).parent / "plaudit")
@@ -25,45 +25,45 @@ class Installation:
     def __init__(self, directory: Path, **env: str) -> None:
         directory.mkdir(parents=True)
         self.directory = directory
-        self._engine_port, *ports = free_ports(1 + len(SERVICES))
-        self._ports = dict(zip(SERVICES, ports, strict=True))
+        self.engine_port, *ports = free_ports(1 + len(SERVICES))
+        self.ports = dict(zip(SERVICES, ports, strict=True))
         outside = {k: v for k, v in os.environ.items() if not k.startswith("PLAUDIT_")}
-        own = {f"PLAUDIT_{name.upper()}_PORT": str(port) for name, port in self._ports.items()}
+        own = {f"PLAUDIT_{name.upper()}_PORT": str(port) for name, port in self.ports.items()}
         self.env = outside | own | env
         self.env |= {
-            "PLAUDIT_ROLLOUT_ENGINE_PORT": str(self._engine_port),
+            "PLAUDIT_ROLLOUT_ENGINE_PORT": str(self.engine_port),
             "PLAUDIT_ROLLOUT_PYTHON": str(ROLLOUT_PYTHON),
             "PLAUDIT_STATE_DIR": str(directory / "state"),
         }
 
     def run(self, *arguments: str, timeout_s: float) -> None:
         """Raises AssertionError with the command's own words when it fails."""
-        done = subprocess.run(
-            [_PLAUDIT, *arguments],
-            cwd=self.directory,
-            env=self.env,
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        log = self.directory / "run.log"
+        process = self.start(log, *arguments)
+        try:
+            assert process.wait(timeout_s) == 0, _tail(log)
+        finally:
+            process.kill()
 
-    @contextmanager
-    def up(self, *services: str) -> Iterator[None]:
-        """The services run, and the engine serves."""
-        log = self.directory / "up.log"
+    def start(self, log: Path, *arguments: str) -> "subprocess.Popen[bytes]":
+        """`plaudit` with these arguments, its output in a file."""
         with log.open("w") as output:
-            process = subprocess.Popen(
-                [_PLAUDIT, "up", *services],
+            return subprocess.Popen(
+                [_PLAUDIT, *arguments],
                 cwd=self.directory,
                 env=self.env,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
+
+    @contextmanager
+    def up(self, *services: str) -> Iterator[None]:
+        """The services run, and the engine serves."""
+        log = self.directory / "up.log"
+        process = self.start(log, "up", *services)
         try:
-            urls = [f"http://127.0.0.1:{self._ports[name]}/readyz" for name in services]
-            for url in [*urls, f"http://127.0.0.1:{self._engine_port}/health"]:
+            urls = [f"http://127.0.0.1:{self.ports[name]}/readyz" for name in services]
+            for url in [*urls, f"http://127.0.0.1:{self.engine_port}/health"]:
                 _wait_for(url, process, log)
             yield
         finally:
@@ -74,10 +74,13 @@ class Installation:
 def _wait_for(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
     deadline_s = time.monotonic() + _UP_TIMEOUT_S
     while not _answers(url):
-        tail = log.read_text(errors="replace")[-2000:]
-        assert process.poll() is None, tail
-        assert time.monotonic() < deadline_s, f"{url} does not answer: {tail}"
+        assert process.poll() is None, _tail(log)
+        assert time.monotonic() < deadline_s, f"{url} does not answer: {_tail(log)}"
         time.sleep(0.1)
+
+
+def _tail(log: Path) -> str:
+    return log.read_text(errors="replace")[-4000:]
 
 
 def _answers(url: str) -> bool:
