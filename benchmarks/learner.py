@@ -44,7 +44,7 @@ def main() -> None:
     if options.side is not None:
         print(json.dumps(measure(options)))
         return
-    arms = [("stock", size) for size in options.stock_batches] + [("ours", None)]
+    arms = [("ours", None), *(("stock", size) for size in options.stock_batches)]
     found: dict[Any, list[dict[str, Any]]] = {arm: [] for arm in arms}
     for _ in range(options.repeats):
         for arm in arms:
@@ -80,6 +80,7 @@ def run_arm(options: argparse.Namespace, side: str, batch: int | None) -> dict[s
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")
     figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    print(f"{side} {batch or ''}: {median(figures['wall_s']):.2f} s a step", file=sys.stderr)
     return figures
 
 
