@@ -5,7 +5,7 @@ BIN := .venv/bin
 ROLLOUT_BIN := .venv-rollout/bin
 MANIFESTS := shared/pyproject.toml $(wildcard services/*/pyproject.toml) scripts/setup.sh
 
-.PHONY: help demo test setup lint type check bench-overlap bench-swap bench-pipeline bench-memory bench-answers bench-learner bench-methods bench-staleness bench-tournaments bench-judge bench-sandbox up images test-compose chart clean
+.PHONY: help demo test setup lint type check bench-overlap bench-swap bench-pipeline bench-memory bench-answers bench-learner bench-methods bench-staleness bench-old-data bench-tournaments bench-judge bench-sandbox up images test-compose chart clean
 
 demo: setup ## Train the demo model end to end through real services (first run: installs, about 10 min)
 	$(BIN)/plaudit demo $(ARGS)
@@ -60,6 +60,9 @@ bench-methods: setup ## Train every method's tiny recipe for three seeds: what e
 
 bench-staleness: setup ## Train GRPO at several staleness bounds, with and without correction (about 50 min)
 	$(BIN)/python benchmarks/staleness.py $(ARGS)
+
+bench-old-data: setup ## Train every online method at a staleness of up to 16 (about 25 min)
+	$(BIN)/python benchmarks/old_data.py $(ARGS)
 
 bench-answers: setup ## Measure checking GSM8K's answers over HTTP, beside the bare function (1 min)
 	$(BIN)/python benchmarks/gsm8k.py $(ARGS)
