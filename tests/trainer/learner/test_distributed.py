@@ -86,13 +86,42 @@ def test_two_processes_learn_what_one_learns(
     assert [json.loads(line)["num_completions"] for line in lines] == [64, 64, 64]
 
 
+def test_a_head_of_its_own_is_there_in_every_pass_under_zero3(
+    train_here, learner, ledger, make_recipe, make_group, make_run_dir, make_model, tokenizer,
+    tmp_path,
+):  # fmt: skip
+    """The models above share it with the embeddings. From the second pass on DeepSpeed fetches
+    weights before they are asked for."""
+    make_model(tied=False).save_pretrained(tmp_path / "untied")
+    tokenizer.save_pretrained(tmp_path / "untied")
+    parts = {
+        "model": {"path": str(tmp_path / "untied")},
+        "method": {"learning_rate": 1e-3},
+        "pipeline": {"stall_timeout_s": 300},
+    }
+    groups = [make_group(number) for number in range(8)]
+    one = make_run_dir(make_recipe(**parts), "one")
+    ledger.fill(groups)
+    train_here(one)
+    ledger.client.flushall()
+    recipe = make_recipe(**parts, learner={"num_processes": 2, "strategy": "zero3"})
+    two = make_run_dir(recipe, "two")
+    ledger.fill(groups)
+    env = {**NO_GPU, **learner_env(recipe.learner, has_gpu=False)}
+    code, output = learner.run(two, *TORCHRUN, **env)
+    assert code == 0, output
+    assert_close(two, one)
+
+
 @pytest.mark.parametrize("strategy", ["zero2", "zero3"])
 def test_a_step_whose_gradient_is_no_number_changes_nothing_under_deepspeed(
     strategy, learner, ledger, make_recipe, make_group, make_run_dir
 ):
     """It is that of one process; both leave the step out."""
     recipe = make_recipe(
-        method={"proximal": "engine"}, learner={"num_processes": 2, "strategy": strategy}
+        method={"proximal": "engine"},
+        pipeline={"stall_timeout_s": 300},
+        learner={"num_processes": 2, "strategy": strategy},
     )
     run_dir = make_run_dir(recipe, strategy)
     groups = [make_group(number) for number in range(8)]
