@@ -48,8 +48,8 @@ def _separations(run_dir: Path) -> tuple[float, float]:
 
 def _sr_r1(run_dirs: Sequence[Path]) -> list[str]:
     problems = [one for one in make_dataset(SeedSettings()).evaluation if one.kind == "free"]
-    agreement = [_before_and_after(path, problems, _agreement) for path in run_dirs]
-    right = [_before_and_after(path, problems, _share_right) for path in run_dirs]
+    found = [_before_and_after(path, problems, (_agreement, _share_right)) for path in run_dirs]
+    agreement, right = zip(*found, strict=True)
     return [
         _row(
             "sr_r1",
@@ -65,10 +65,12 @@ Measure = Callable[[Policy, Sequence[Problem]], float]
 
 
 def _before_and_after(
-    run_dir: Path, problems: Sequence[Problem], measure: Measure
-) -> tuple[float, float]:
-    before = Path(load_recipe(run_dir / "recipe.toml").model.path)
-    return measure(Policy(before), problems), measure(Policy(run_dir / "final"), problems)
+    run_dir: Path, problems: Sequence[Problem], measures: Sequence[Measure]
+) -> list[tuple[float, float]]:
+    """By each of the measures."""
+    before = Policy(Path(load_recipe(run_dir / "recipe.toml").model.path))
+    after = Policy(run_dir / "final")
+    return [(measure(before, problems), measure(after, problems)) for measure in measures]
 
 
 def _agreement(policy: Policy, problems: Sequence[Problem]) -> float:
