@@ -96,7 +96,6 @@ def test_a_model_whose_context_is_stretched_is_left_to_the_engine(make_recipe, m
     ("parts", "said"),
     [
         ({"learner": {"num_processes": 3}}, r"learner.num_processes = 3 does not divide the 128"),
-        ({"learner": {"deepspeed": "/nowhere.json"}}, r"learner.deepspeed = '/nowhere.json'"),
         (
             {"model": {"lora": {"rank": 513, "publish": "adapter"}}},
             r"model.lora.rank = 513",

@@ -86,17 +86,26 @@ def test_two_processes_learn_what_one_learns(
     assert [json.loads(line)["num_completions"] for line in lines] == [64, 64, 64]
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"method": {"name": "ppo", "kl": {"coefficient": 0.05}, "learning_rate": 1e-3}},
+        {"model": {"lora": {"rank": 4}}},
+    ],
+    ids=["plain", "reference", "adapters"],
+)
 def test_a_head_of_its_own_is_there_in_every_pass_under_zero3(
-    train_here, learner, ledger, make_recipe, make_group, make_run_dir, make_model, tokenizer,
-    tmp_path,
+    more, train_here, learner, ledger, make_recipe, make_group, make_run_dir, make_model,
+    tokenizer, tmp_path,
 ):  # fmt: skip
-    """The models above share it with the embeddings. From the second pass on DeepSpeed fetches
-    weights before they are asked for."""
+    """The models above share it with the embeddings. Passes with and without a gradient, and the
+    probe's, reach it in different ways."""
     make_model(tied=False).save_pretrained(tmp_path / "untied")
     tokenizer.save_pretrained(tmp_path / "untied")
     parts = {
-        "model": {"path": str(tmp_path / "untied")},
-        "method": {"learning_rate": 1e-3},
+        "model": {"path": str(tmp_path / "untied"), **more.get("model", {})},
+        "method": more.get("method", {"learning_rate": 1e-3}),
         "pipeline": {"stall_timeout_s": 300},
     }
     groups = [make_group(number) for number in range(8)]

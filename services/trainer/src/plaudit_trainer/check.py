@@ -8,7 +8,6 @@ from plaudit_trainer.data import Row, load
 from plaudit_trainer.data.formats import ROWS
 from plaudit_trainer.data.lengths import max_tokens
 from plaudit_trainer.data.rendering import load_tokenizer, loading, num_tokens
-from plaudit_trainer.deepspeed_check import check_deepspeed
 from plaudit_trainer.learner.arguments import split_batch
 from plaudit_trainer.learner.lora import check_lora
 from plaudit_trainer.learner.loss_check import check_loss
@@ -21,7 +20,6 @@ def check_recipe(recipe: Recipe) -> dict[str, Any]:
     """Raises ConfigError naming the setting, the value and the fix; else what was found."""
     check_loss(recipe)
     check_method(recipe)
-    check_deepspeed(recipe.learner.deepspeed)
     split_batch(recipe, recipe.learner.num_processes)
     train, held_out = load(ROWS, recipe, "train"), load(ROWS, recipe, "eval")
     found = train.counts.told("train") | held_out.counts.told("eval")

@@ -22,6 +22,7 @@ from plaudit_trainer.learner.passes import (
 )
 from plaudit_trainer.learner.scored_states import ScoredStates
 from plaudit_trainer.learner.whole_weights import base_model
+from plaudit_trainer.learner.zero3 import forget_traces
 
 
 class BucketedTrainer(GRPOTrainer):
@@ -29,6 +30,7 @@ class BucketedTrainer(GRPOTrainer):
 
     def __init__(self, *, max_tokens_per_pass: int | None, **options: Any) -> None:
         super().__init__(**options)
+        forget_traces(self)
         self.clock = StepClock()
         device = self.accelerator.device.type
         self._tokens_per_pass = max_tokens_per_pass or TOKENS_PER_PASS[device]

@@ -10,6 +10,7 @@ from transformers import Trainer
 from plaudit_trainer.learner.bad_steps import deepspeed_skipped
 from plaudit_trainer.learner.pass_metrics import drain
 from plaudit_trainer.learner.sharded_optimizer import start_optimizer
+from plaudit_trainer.learner.zero3 import forget_traces
 
 StepDone = Callable[[dict[str, Any]], None]
 
@@ -33,6 +34,7 @@ class StepTrainer(Trainer):
         if config.n_gpu > 1:
             config._n_gpu = 1
         super().__init__(*args, **kwargs)
+        forget_traces(self)
         self.step_done: StepDone = lambda figures: None
         self.came: Callable[[], bool] = lambda: False
         """Whether this process has been told to stop."""
