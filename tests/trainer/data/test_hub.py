@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from plaudit.testing import running
-from tests.trainer.data.hub_stand_in import NAME, ROWS, hub
+from tests.trainer.data.hub_stand_in import hub, jsonl
 
 CODE = """
 import json, sys
@@ -22,6 +22,9 @@ def load(data):
     return [one.messages[0].content for one in loaded]
 print(json.dumps([load(data) for data in json.loads(sys.argv[1])]))
 """
+NAME = "owner/sums"
+ROWS = [{"question": f"{i}+1?", "answer": f"#### {i + 1}"} for i in range(4)]
+FILES = {"train.jsonl": jsonl(ROWS), "test.jsonl": jsonl(ROWS[:1])}
 SUMS = {"train": NAME, "format": "gsm8k", "revision": "v1"}
 QUESTIONS = [row["question"] for row in ROWS]
 
@@ -42,7 +45,7 @@ def load(cache, *data, **env):
 def test_a_data_set_is_read_by_its_name_and_then_without_a_network(tmp_path):
     other_split = SUMS | {"train_split": "test"}
     wrong_revision = SUMS | {"revision": "v9"}
-    with running(hub()) as url:
+    with running(hub({}, {NAME: FILES})) as url:
         found = load(tmp_path, SUMS, other_split, wrong_revision, HF_ENDPOINT=url)
     assert found[:2] == [QUESTIONS, QUESTIONS[:1]]
     assert "data.train = 'owner/sums': the data set cannot be read" in found[2]

@@ -17,7 +17,7 @@ from plaudit.schemas.recipe import OFFLINE_RECIPES
 from plaudit.schemas.recipe.method import OnlineMethod
 from plaudit.testing import running
 from plaudit_trainer.seed.tokenizer import make_tokenizer
-from tests.trainer.published.hub import Files, hub, jsonl, model_files, parquet
+from tests.trainer.data.hub_stand_in import Files, hub, jsonl, model_files, parquet
 
 METHODS = sorted(name for name in shipped_recipes() if f"{name}-tiny" in shipped_recipes())
 MODELS = (
