@@ -1,6 +1,6 @@
 """Tokens per second and peak memory of a training step, beside stock TRL on the same batches.
 
-    python benchmarks/learner.py [--repeats 3] [--steps 3] [--completions 64] [--write-docs]
+    python benchmarks/learner.py [--repeats 2] [--steps 2] [--completions 32] [--write-docs]
 
 Lengths of prompts and completions are log-normal, the 95th percentile ten times the 5th. Both sides
 are TRL's GRPOTrainer with the same model, arguments and completions; ours is the learner's base
@@ -58,10 +58,10 @@ def main() -> None:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=3, help="measured, after one to warm up")
-    parser.add_argument("--completions", type=int, default=64, help="of a step")
-    parser.add_argument("--stock-batches", type=int, nargs="+", default=[4, 8, 16])
+    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=2, help="measured, after one to warm up")
+    parser.add_argument("--completions", type=int, default=32, help="of a step")
+    parser.add_argument("--stock-batches", type=int, nargs="+", default=[4, 8])
     parser.add_argument("--max-tokens-per-pass", type=int)
     parser.add_argument("--write-docs", action="store_true")
     parser.add_argument("--side", choices=["ours", "stock"], help=argparse.SUPPRESS)

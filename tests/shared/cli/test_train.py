@@ -206,6 +206,13 @@ def test_dry_run_prints_the_resolved_recipe_checks_all_and_writes_nothing(
     assert not (plaudit.directory / "runs").exists()
 
 
+def test_models_that_a_reward_service_elsewhere_does_not_get_are_told(plaudit: Plaudit) -> None:
+    model = ("--set", "reward_models.mine.kind=vllm", "--set", "reward_models.mine.path=owner/name")
+    for mode in (["--dry-run"], []):
+        done = plaudit.run("train", "recipe.toml", *mode, *model)
+        assert "[reward_models] of the recipe (mine) is not used" in done.stderr
+
+
 def test_dry_run_of_a_run_that_starts_its_services_asks_for_the_reward_names(
     plaudit: Plaudit,
 ) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from plaudit.errors import ConfigError
 from plaudit.local.environment import Environment
-from plaudit.local.preflight import check_reward_models
+from plaudit.local.preflight import check_models_elsewhere, check_reward_models
 from plaudit.local.recipes import needs_seed, read_recipe
 from plaudit.local.reward_models import models_env, paths_of, with_paths
 from plaudit.schemas.recipe import Recipe
@@ -99,3 +99,11 @@ def test_a_reward_may_name_one_of_the_recipes_and_no_other(tmp_path: Path) -> No
         check_reward_models(
             read.model_copy(update={"reward_models": {}}), Environment({}, document={})
         )
+
+
+def test_a_reward_service_that_runs_elsewhere_does_not_get_them_and_that_is_said() -> None:
+    said = check_models_elsewhere(recipe(ours=CRITIC), here=("rollout",))
+    assert said is not None and said.ok is None
+    assert "[reward_models] of the recipe (ours) is not used" in said.detail
+    assert check_models_elsewhere(recipe(ours=CRITIC), here=("rollout", "reward")) is None
+    assert check_models_elsewhere(recipe(), here=()) is None

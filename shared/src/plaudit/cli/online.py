@@ -25,6 +25,7 @@ from plaudit.local.preflight import (
     ask_reward_names,
     check_files,
     check_mixing,
+    check_models_elsewhere,
     check_ports,
     check_reachable,
     check_reward_names,
@@ -56,6 +57,9 @@ async def start(recipe: Recipe, options: TrainOptions) -> None:
     recipe = await resolve(recipe, environment, interrupts, options)
     await check_files(recipe, environment, interrupts, ignore_line)
     await check_reward_names(recipe, environment)
+    here = local_services(recipe, environment) if options.up else ()
+    if unused := check_models_elsewhere(recipe, here):
+        err.print(f"warning: {unused.detail}", markup=False)
     redis_url = await _require_services(recipe, environment, options)
     latest = latest_target(path.parent)
     run = create_run(path, recipe, sys.argv)
@@ -94,6 +98,7 @@ async def dry_run(recipe: Recipe, options: TrainOptions) -> None:
         checks.append(await ask_reward_names(recipe, environment, interrupts))
     else:
         checks.append(await check_reward_names(recipe, environment))
+    checks += filter(None, [check_models_elsewhere(recipe, here)])
     elsewhere = services_elsewhere(recipe, environment, here)
     redis_url = environment.redis_url if options.up else running_redis(environment)
     checks += await check_reachable(environment, elsewhere, redis_url)

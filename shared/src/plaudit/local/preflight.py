@@ -89,6 +89,19 @@ def check_reward_models(recipe: Recipe, environment: Environment) -> None:
             )
 
 
+def check_models_elsewhere(recipe: Recipe, here: Collection[str]) -> Check | None:
+    """Tables of the recipe reach only a reward service that this command starts."""
+    if not recipe.reward_models or REWARD_API in here:
+        return None
+    names = ", ".join(sorted(recipe.reward_models))
+    return Check(
+        "reward models",
+        None,
+        f"[reward_models] of the recipe ({names}) is not used: the reward service runs elsewhere, "
+        "with the models of its own plaudit.toml",
+    )
+
+
 def check_mixing(recipe: Recipe) -> Check:
     """What each reward weighs in the end, and what happens to it before."""
     mixer = Mixer.of(recipe.mixed(), recipe.mixing)
