@@ -68,9 +68,9 @@ def test_a_job_that_was_killed_goes_on_with_the_rows_that_lack(installation):
         time.sleep(0.01)
     first.kill()
     first.wait()
-    before = out.read_bytes().splitlines()[:8]
+    before = out.read_bytes().splitlines()[:8]  # in the order in which they were answered
     installation.run(*command, timeout_s=TIMEOUT_S)
-    assert out.read_bytes().splitlines()[:8] == before
+    assert set(before) <= set(out.read_bytes().splitlines()), "what was answered is kept"
     rows = answers(out)
     assert [row.id for row in rows] == [f"row-{n}" for n in range(NUM_ROWS)]
     assert all(len(row.completions) == 2 for row in rows)
