@@ -10,11 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 
 from plaudit.testing import free_ports
 
 ROOT = Path(__file__).parents[2]
 ROLLOUT_PYTHON = ROOT / ".venv-rollout" / "bin" / "python"
+NO_VLLM = f"no vLLM: {ROLLOUT_PYTHON} is missing (make setup)"
+needs_vllm = pytest.mark.skipif(not ROLLOUT_PYTHON.exists(), reason=NO_VLLM)
 SERVICES = ("rollout", "reward", "judge", "sandbox", "trainer")
 _PLAUDIT = str(Path(sys.executable).parent / "plaudit")
 _UP_TIMEOUT_S = 180.0

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from plaudit.schemas.generate import GeneratedRow
-from tests.e2e.installation import ROLLOUT_PYTHON, Installation
+from tests.e2e.installation import Installation, needs_vllm
 
 NUM_ROWS = 96
 GREEDY = ("--temperature", "0", "--top-p", "1", "--top-k", "0", "--max-tokens", "24")
@@ -18,9 +18,7 @@ TIMEOUT_S = 120.0
 pytestmark = [
     pytest.mark.vllm,
     pytest.mark.timeout(400),
-    pytest.mark.skipif(
-        not ROLLOUT_PYTHON.exists(), reason=f"no vLLM: {ROLLOUT_PYTHON} is missing (make setup)"
-    ),
+    needs_vllm,
 ]
 
 

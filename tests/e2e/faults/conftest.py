@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from plaudit.schemas.run import RunStatus
-from tests.e2e.installation import ROLLOUT_PYTHON, Installation
+from tests.e2e.installation import NO_VLLM, ROLLOUT_PYTHON, Installation
 
 
 class LiveRun:
@@ -91,7 +91,7 @@ class LiveRun:
 @pytest.fixture
 def live(tmp_path: Path) -> Iterator[LiveRun]:
     if not ROLLOUT_PYTHON.exists():
-        pytest.skip(f"no vLLM: {ROLLOUT_PYTHON} is missing (make setup)")
+        pytest.skip(NO_VLLM)
     run = LiveRun(tmp_path / "live")
     try:
         yield run

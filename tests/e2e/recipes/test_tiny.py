@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from plaudit.testing import redis_server
-from tests.e2e.installation import ROLLOUT_PYTHON, Installation
+from tests.e2e.installation import Installation, needs_vllm
 
 OFFLINE = {
     "unit_rm": ["budget.steps=40"],
@@ -38,9 +38,7 @@ TIMEOUT_S = 240.0
 pytestmark = [
     pytest.mark.vllm,
     pytest.mark.timeout(900),
-    pytest.mark.skipif(
-        not ROLLOUT_PYTHON.exists(), reason=f"no vLLM: {ROLLOUT_PYTHON} is missing (make setup)"
-    ),
+    needs_vllm,
 ]
 
 
