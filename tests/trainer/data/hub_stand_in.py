@@ -21,6 +21,7 @@ from plaudit.service import create_app
 COMMIT = "a" * 40
 REVISIONS = ("main", "v1", COMMIT)
 Files = Mapping[str, bytes]
+_READ = ["GET", "HEAD"]
 
 
 def parquet(rows: Sequence[Mapping[str, Any]]) -> bytes:
@@ -65,9 +66,6 @@ def hub(models: Mapping[str, Files], datasets: Mapping[str, Files]) -> FastAPI:
         return _file(models.get(f"{owner}/{name}", {}), path, request)
 
     return app
-
-
-_READ = ["GET", "HEAD"]
 
 
 def _entries(files: Files, folder: str, recursive: bool) -> list[dict[str, Any]]:

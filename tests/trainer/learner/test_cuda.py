@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 import torch
@@ -18,6 +18,7 @@ from plaudit.local.environment import Environment
 from plaudit.local.learner import learner_command
 from plaudit.schemas.policy import PolicyManifest
 from plaudit.schemas.recipe.learner import Strategy
+from tests.trainer.learner.written import metrics
 
 DEVICE = "cuda"
 ON_GPU = {"ACCELERATE_USE_CPU": "false"}
@@ -178,10 +179,6 @@ def wait_trained(ledger, process, num_groups: int) -> None:
         assert process.poll() is None, process.stdout.read()
         assert time.monotonic() < deadline_s
         time.sleep(0.01)
-
-
-def metrics(run_dir: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
 
 
 def assert_trained(run_dir: Path) -> None:

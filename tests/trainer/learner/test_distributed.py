@@ -1,6 +1,5 @@
 """Two processes, and DeepSpeed, on CPU."""
 
-import json
 import os
 import signal
 import sys
@@ -15,6 +14,7 @@ from safetensors.torch import load_file
 from plaudit.local.learner import learner_env
 from tests.trainer.learner.groups import with_impossible_logprobs
 from tests.trainer.learner.published import assert_proven
+from tests.trainer.learner.written import metrics
 
 SCRIPTS = Path(sys.executable).parent
 TORCHRUN = (str(SCRIPTS / "torchrun"), "--standalone", "--nproc_per_node=2")
@@ -82,8 +82,7 @@ def test_two_processes_learn_what_one_learns(
     assert_close(two, one_process)
     ranks = [path.name for path in (two / "checkpoints" / "step-000003").glob("rng_state_*")]
     assert sorted(ranks) == ["rng_state_0.pth", "rng_state_1.pth"], "two processes took part"
-    lines = (two / "metrics.jsonl").read_text().splitlines()
-    assert [json.loads(line)["num_completions"] for line in lines] == [64, 64, 64]
+    assert [line["num_completions"] for line in metrics(two)] == [64, 64, 64]
 
 
 @pytest.mark.parametrize(
@@ -138,7 +137,7 @@ def test_a_step_whose_gradient_is_no_number_changes_nothing_under_deepspeed(
     env = {**NO_GPU, **learner_env(recipe.learner, has_gpu=False)}
     code, output = learner.run(run_dir, *TORCHRUN, **env)
     assert code == 0, output
-    lines = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+    lines = metrics(run_dir)
     assert [line["skipped_steps"] for line in lines] == [0, 1, 0, 0]
     assert [line["loss"] is None for line in lines] == [False, True, False, False]
     before, after, next_one = (

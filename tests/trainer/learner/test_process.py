@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from plaudit.errors import ConfigError, Corrupt, PlauditError, Stalled
 from plaudit.schemas.policy import PolicyManifest
 from tests.trainer.learner.groups import with_impossible_logprobs
+from tests.trainer.learner.written import metrics
 
 TIMEOUT_S = 120
 
@@ -21,10 +22,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:torch"),
     pytest.mark.timeout(300),
 ]
-
-
-def metrics(run_dir: Path) -> list[dict]:
-    return [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
 
 
 def weights(run_dir: Path) -> dict[str, torch.Tensor]:

@@ -1,6 +1,5 @@
 """A run that trains again on earlier groups: counted apart, and the same after a resume."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -9,15 +8,12 @@ from safetensors.torch import load_file
 
 from plaudit.errors import ConfigError, Stalled
 from plaudit_trainer.learner.arguments import split_batch
+from tests.trainer.learner.written import metrics
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:torch"),
     pytest.mark.timeout(300),
 ]
-
-
-def metrics(run_dir: Path) -> list[dict]:
-    return [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
 
 
 def weights(run_dir: Path) -> dict[str, torch.Tensor]:
