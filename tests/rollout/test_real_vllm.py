@@ -214,20 +214,32 @@ async def test_temperature_zero_takes_the_likeliest_token(
 
 
 async def test_a_swap_drops_no_request_and_pauses_briefly(
-    client, engine, make_settings, run_worker, collect, release, until_policy, tiny, models
+    client,
+    engine,
+    make_settings,
+    run_worker,
+    collect,
+    release,
+    until_policy,
+    tiny,
+    models,
+    tmp_path,
 ):
     await release(0)
+    # Made before, so that the answers cannot all end while torch makes the next version.
+    policy = tmp_path / "policy"
+    following = [tiny.publish(policy, RUN, version, models(version)) for version in (1, 2, 3)]
     names = [str(index) for index in range(48)]
     async with run_worker(make_settings(engine_url=engine.url)):
         await until_policy(client, serves(0), 60.0)
         pauses = []
-        await client.submit(groups(names, n=8, max_tokens=160))
+        await client.submit(groups(names, n=8, max_tokens=320))
         started = time.monotonic()
         collecting = asyncio.create_task(collect(client, len(names), RUN, 300.0))
-        for version in (1, 2, 3):
-            await asyncio.sleep(1.0)
-            await release(version)
-            state = await until_policy(client, serves(version), 60.0)
+        await asyncio.sleep(0.3)
+        for announcement in following:
+            await client.announce(announcement)
+            state = await until_policy(client, serves(announcement.version), 60.0)
             pauses.append(state.replicas[0].pause_s)
         found = await collecting
         elapsed_s = time.monotonic() - started
