@@ -58,7 +58,7 @@ def test_its_services_may_run_the_file_and_a_resumed_run_says_that_it_has_change
     assert f"\0PLAUDIT_REWARD_USER_CODE_DIRS={dirs}\0" in reward_environment(plaudit)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=10)
-    assert (plaudit.directory / "runs/one/user_code/0-mine.py").read_text() == MINE
+    assert (plaudit.directory / "runs/one/files/0-mine.py").read_text() == MINE
 
     mine.write_text(f"{MINE}# changed\n")
     done = plaudit.run("train", "--resume", "runs/one", "--up", STAND_IN_FAST="1")

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,8 @@ from plaudit.errors import ConfigError
 from plaudit.local.environment import Environment
 from plaudit.local.preflight import check_reward_names
 from plaudit.local.recipes import read_recipe
-from plaudit.local.run_dir import create_run
 from plaudit.local.training import topology
-from plaudit.local.user_code import changed_files, check_user_code
+from plaudit.local.user_code import check_user_code
 from plaudit.schemas.recipe import Recipe, RewardRecipe
 from plaudit.testing import running
 from plaudit.user_code import short_names
@@ -147,29 +145,6 @@ def test_services_that_a_run_starts_itself_run_its_files_and_what_the_user_allow
     without = recipe.model_copy(update={"rewards": [RewardRecipe(name="format")]})
     without = without.model_copy(update={"eval": Recipe.model_fields["eval"].default})
     assert topology(without, environment, None, 1).extra_env == {}
-
-
-def test_a_run_keeps_its_files_and_a_resumed_one_says_what_has_changed(
-    project: Path, tmp_path: Path
-) -> None:
-    recipe = read_recipe(str(project / "recipe.toml"), [])
-    run = create_run(tmp_path / "run", recipe, [])
-    assert (run.path / "user_code/0-mine.py").read_text() == MINE
-    assert run.recipe() == recipe
-    assert changed_files(run.path) == []
-    (project / "rewards/mine.py").write_text("def brevity(texts): ...")
-    [line] = changed_files(run.path)
-    assert f"{project}/rewards/mine.py is not what the run began with" in line
-    os.unlink(project / "rewards/mine.py")
-    assert len(changed_files(run.path)) == 1
-    with pytest.raises(ConfigError, match="no such file"):
-        check_user_code(recipe)
-
-
-def test_a_run_without_such_files_keeps_none(tmp_path: Path) -> None:
-    run = create_run(tmp_path / "run", recipe_with("format"), [])
-    assert not (run.path / "user_code").exists()
-    assert changed_files(run.path) == []
 
 
 def test_people_read_names_without_directories_where_that_tells_them_apart() -> None:

@@ -43,7 +43,7 @@ from plaudit.local.run_dir import (
     point_latest_at,
 )
 from plaudit.local.services import REWARD_API, Topology
-from plaudit.local.user_code import changed_files, check_user_code
+from plaudit.local.user_code import check_user_code
 from plaudit.report import write_report
 from plaudit.schemas.recipe import Recipe
 
@@ -79,8 +79,6 @@ async def resume(run: Run, recipe: Recipe, options: TrainOptions) -> None:
             fix=f"let this command start it: plaudit train --resume {shown(run)} --up",
         )
     check_user_code(recipe)
-    for line in changed_files(run.path):
-        err.print(f"warning: {line}", markup=False)
     with directory_lock(run.path):
         await check_ports(environment, _topology(recipe, environment, None, options))
         redis_url = await _require_services(recipe, environment, options)

@@ -10,6 +10,7 @@ from plaudit.cli import offline, online
 from plaudit.cli.output import err, print_json
 from plaudit.cli.training import RUNS_DIR, TrainOptions
 from plaudit.errors import ConfigError
+from plaudit.local.kept_files import changed_files
 from plaudit.local.recipes import read_any_recipe
 from plaudit.local.run_dir import open_run
 from plaudit.schemas.recipe import OfflineRecipe, Recipe
@@ -110,6 +111,8 @@ async def resume_run(name: str, options: TrainOptions) -> None:
         if options.as_json:
             print_json(summary.model_dump())
         return
+    for line in changed_files(run.path):
+        err.print(f"warning: {line}", markup=False)
     recipe = run.recipe()
     if isinstance(recipe, OfflineRecipe):
         await offline.resume(run, recipe, options)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from plaudit.config.recipe import dump_recipe, load_any_recipe
 from plaudit.errors import ConfigError
-from plaudit.local.user_code import keep_copies
+from plaudit.local.kept_files import keep_copies
 from plaudit.report.files import read_summary
-from plaudit.schemas.recipe import Recipe, RunRecipe
+from plaudit.schemas.recipe import RunRecipe
 from plaudit.schemas.run import OfflineSummary, Summary
 
 LATEST = "latest"
@@ -74,7 +74,7 @@ def check_new(path: Path) -> None:
 
 
 def create_run(path: Path, recipe: RunRecipe, argv: Sequence[str]) -> Run:
-    """Writes recipe.toml, run.json and copies of users' rewards.
+    """Writes recipe.toml, run.json and copies of the files that the recipe names.
 
     Raises ConfigError when `path` exists or cannot be written.
     """
@@ -84,8 +84,7 @@ def create_run(path: Path, recipe: RunRecipe, argv: Sequence[str]) -> Run:
     record = {"run_id": run.run_id, "created_at": run.created_at, "argv": list(argv)}
     with whole_directory(path) as half:
         (half / "recipe.toml").write_text(dump_recipe(recipe), encoding="utf-8")
-        if isinstance(recipe, Recipe):
-            keep_copies(recipe, half)
+        keep_copies(recipe, half)
         (half / _RECORD).write_text(json.dumps(record, indent=2), encoding="utf-8")
     return run
 

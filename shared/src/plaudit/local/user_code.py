@@ -1,10 +1,8 @@
-"""Rewards in files of the user: found, looked at without running them, kept with the run."""
+"""Rewards in files of the user: found, looked at without running them."""
 
 import ast
 import json
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +12,7 @@ from plaudit.local.environment import Environment
 from plaudit.schemas.recipe import Recipe, RewardRecipe
 from plaudit.user_code import GIVEN, UserReward, read_file
 
-COPIES = "user_code"
-"""Directory of a run with a copy of every file, and their places in `files.json`."""
 DIRS_SETTING = "PLAUDIT_REWARD_USER_CODE_DIRS"
-_INDEX = "files.json"
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -91,34 +86,6 @@ def dirs_setting(dirs: Sequence[Path], environment: Environment) -> dict[str, st
         own = _listed(environment.variables[DIRS_SETTING])
     allowed = dict.fromkeys([*own, *(str(one.resolve()) for one in dirs)])
     return {DIRS_SETTING: json.dumps(list(allowed))}
-
-
-def keep_copies(recipe: Recipe, run_dir: Path) -> None:
-    """Copies every file into the run's directory."""
-    paths = sorted({reward.path for reward, _ in user_rewards(recipe).values()})
-    if not paths:
-        return
-    (run_dir / COPIES).mkdir()
-    index = {}
-    for number, path in enumerate(paths):
-        copy = f"{number}-{path.name}"
-        shutil.copyfile(path, run_dir / COPIES / copy)
-        index[copy] = str(path)
-    (run_dir / COPIES / _INDEX).write_text(json.dumps(index, indent=2), encoding="utf-8")
-
-
-def changed_files(run_dir: Path) -> list[str]:
-    """One line for each file that is no longer what the run began with."""
-    try:
-        index = json.loads((run_dir / COPIES / _INDEX).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return []
-    return [
-        f"{path} is not what the run began with (that is in {run_dir / COPIES / copy}); "
-        "its rewards are computed by the file as it is now"
-        for copy, path in index.items()
-        if _digest(Path(path)) != _digest(run_dir / COPIES / copy)
-    ]
 
 
 def _place(path: Path, base: Path) -> Path:
@@ -195,10 +162,3 @@ def _listed(text: str) -> list[str]:
     except ValueError:
         return []  # why: the service itself says what is wrong with its setting
     return [str(one) for one in found] if isinstance(found, list) else []
-
-
-def _digest(path: Path) -> str | None:
-    try:
-        return sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return None
