@@ -126,6 +126,26 @@ async def test_a_group_that_is_delivered_again_is_learned_once(
     assert [lesson.groups[0].group_id for lesson in rewards.lessons] == ["0/1/0", "0/2/0"]
 
 
+async def test_a_group_that_a_conductor_learned_before_it_died_is_not_learned_again(
+    conductors, make_teacher, rewards, until
+):
+    context = conductors(**GRAIL)
+    for names in (["0/1/0"], ["0/1/0", "0/2/0"]):
+        task = asyncio.create_task((teacher := make_teacher(context)).run())
+        for name in names:
+            teacher.teach(rollout(context).model_copy(update={"group_id": name}), "math")
+        await until(lambda last=names[-1]: is_recorded(context, last))
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    taught = [[group.group_id for group in lesson.groups] for lesson in rewards.lessons]
+    assert taught == [["0/1/0"], ["0/2/0"]]
+
+
+def is_recorded(context, name):
+    records = context.run_dir.read_jsonl("discriminator.jsonl")
+    return any(name in record["group_ids"] for record in records)
+
+
 async def test_a_group_whose_lesson_failed_may_be_taught_again_under_the_same_key(
     conductors, make_teacher, rewards, until
 ):

@@ -12,6 +12,7 @@ from plaudit.telemetry import get_logger
 from plaudit_trainer.conductor.context import Context
 from plaudit_trainer.conductor.metrics import DISCRIMINATOR, DISCRIMINATOR_UPDATES
 from plaudit_trainer.conductor.scoring import reward_group
+from plaudit_trainer.run_dir import RunDir
 
 MAX_WAITING = 256
 """Groups that wait for their turn; of more the oldest teach nothing, and are counted as skipped."""
@@ -38,7 +39,7 @@ class Teacher:
         self._kinds = kinds
         self._client = client
         self._waiting: asyncio.Queue[RolloutGroup] = asyncio.Queue(MAX_WAITING)
-        self._known: dict[str, None] = {}
+        self._known = _learned_before(context.run_dir)
         self._failing_since: float | None = None
 
     def teach(self, group: RolloutGroup, kind: str) -> None:
@@ -112,8 +113,7 @@ class Teacher:
         self._context.waiting.clear(_WHO)
         outcome = "empty" if updated.loss is None else "learned"
         DISCRIMINATOR_UPDATES.labels(outcome).inc(len(groups))
-        known = self._known | dict.fromkeys(group.group_id for group in groups)
-        self._known = dict.fromkeys(list(known)[-MAX_KNOWN:])
+        self._known = _newest(self._known | dict.fromkeys(group.group_id for group in groups))
         figures = updated.model_dump(include={*DISCRIMINATOR})
         for name, value in figures.items():
             if value is not None:
@@ -125,3 +125,13 @@ class Teacher:
             **updated.model_dump(exclude={"discriminator"}),
         }
         self._context.run_dir.append_jsonl(FILE, [record])
+
+
+def _learned_before(run_dir: RunDir) -> dict[str, None]:
+    """By a conductor that died, from its record."""
+    records = run_dir.read_jsonl(FILE)
+    return _newest(dict.fromkeys(name for record in records for name in record["group_ids"]))
+
+
+def _newest(group_ids: dict[str, None]) -> dict[str, None]:
+    return dict.fromkeys(list(group_ids)[-MAX_KNOWN:])
