@@ -51,7 +51,7 @@ async def test_an_engine_that_is_away_fails_over_at_no_cost_for_the_others(
 
 
 async def test_when_no_engine_is_left_the_breaker_opens(chat: ChatServer) -> None:
-    said = await ask_many(chat, away(), away(), timeout_s=1.0)
+    said = await ask_many(chat, away(), away(), timeout_s=3.0)
     assert all("circuit breaker open for" in message for message in said)
 
 

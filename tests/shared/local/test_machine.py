@@ -36,6 +36,16 @@ def test_every_port_in_use_is_named_with_setting_and_owner() -> None:
     assert f"process {os.getpid()}" in failure.value.message
 
 
+def test_a_port_that_a_connection_has_is_told_from_one_with_a_server() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as connection,
+    ):
+        port = connection.getsockname()[1]
+        with pytest.raises(ConfigError, match="is in use by a connection"):
+            check_ports_free([PortUse(port, "s", "SETTING")])
+
+
 def test_a_directory_is_held_by_one_and_free_again_afterwards(tmp_path: Path) -> None:
     refused = pytest.raises(ConfigError, match=str(os.getpid()))
     with directory_lock(tmp_path), refused, directory_lock(tmp_path):

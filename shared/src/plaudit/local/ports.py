@@ -56,6 +56,8 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
 def describe_owner(port: int) -> str:
     """`process 123 (redis-server ...)`, as far as /proc tells it to this user."""
     inodes = _listening_inodes(port)
+    if not inodes:
+        return "a connection that is open or just ended, and no server"
     for process in Path("/proc").glob("[0-9]*"):
         if inodes and inodes & _socket_inodes(process):
             return f"process {process.name} ({_command(process)})"
