@@ -29,16 +29,23 @@ child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
 pathlib.Path(sys.argv[1]).write_text(f"{child.pid}")
 time.sleep(600)
 """
-# Answers /weight_info until it is killed.
+# Answers /weight_info until it is killed. With "dead" it is not healthy; with "deaf" it closes its
+# port after some answers and stays.
 SERVER = """
-import http.server, sys
+import http.server, sys, time
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        dead = self.path == "/health" and len(sys.argv) > 2
+        dead = self.path == "/health" and "dead" in sys.argv
         self.send_response(503 if dead else 200)
         self.send_header("content-length", "0"); self.end_headers()
     def log_message(self, *args): pass
-http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+server = http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler)
+for _ in range(5):
+    server.handle_request()
+if "deaf" in sys.argv:
+    server.server_close()
+    time.sleep(600)
+server.serve_forever()
 """
 
 
@@ -158,15 +165,30 @@ async def test_an_engine_that_hangs_is_killed_and_started_again(tmp_path, monkey
     assert not is_alive(process.pid)
 
 
-async def test_a_server_that_outlives_its_engine_core_is_started_again(monkeypatch):
+@pytest.mark.parametrize(
+    ("kind", "reason"), [("dead", "the engine core is dead"), ("deaf", "it has closed its port")]
+)
+async def test_a_server_that_outlives_its_engine_core_is_started_again(monkeypatch, kind, reason):
     settings = RolloutSettings(engine_port=free_port())
     monkeypatch.setattr(supervisor, "_ALIVE_POLL_S", 0.05)
-    serve = Command(
-        [sys.executable, "-c", SERVER, str(settings.engine_port), "dead"], dict(os.environ)
-    )
-    process = EngineProcess(serve)
+    serve = [sys.executable, "-c", SERVER, str(settings.engine_port), kind]
+    process = EngineProcess(Command(serve, dict(os.environ)))
     async with asyncio.timeout(20.0):
-        assert await supervisor._watch(process, settings) == "the engine core is dead"
+        assert await supervisor._watch(process, settings) == reason
+    await process.stop(0.2)
+
+
+async def test_of_a_server_that_was_killed_the_exit_code_is_told(monkeypatch):
+    settings = RolloutSettings(engine_port=free_port())
+    monkeypatch.setattr(supervisor, "_ALIVE_POLL_S", 0.0)
+    serve = [sys.executable, "-c", SERVER, str(settings.engine_port)]
+    process = EngineProcess(Command(serve, dict(os.environ)))
+    watching = asyncio.create_task(supervisor._watch(process, settings))
+    async with asyncio.timeout(20.0):
+        while not await _answers(f"http://127.0.0.1:{settings.engine_port}"):
+            await asyncio.sleep(0.05)
+        os.kill(process.pid, signal.SIGKILL)
+        assert await watching == "exit code -9"
     await process.stop(0.2)
 
 

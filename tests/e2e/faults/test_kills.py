@@ -10,7 +10,7 @@ import pytest
 
 from plaudit.schemas.run import RunStatus
 
-STEPS = 260
+STEPS = 200
 GROUPS_PER_STEP = 8
 MAX_STALENESS = 2
 RECIPE = (

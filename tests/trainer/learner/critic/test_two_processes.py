@@ -56,7 +56,3 @@ def assert_same(one: Path, two: Path) -> None:
     ]
     for name in ("advantage", "kl", "kl_coefficient", "returns", "value_loss"):
         assert lines[1][name] == pytest.approx(lines[0][name], rel=1e-3, abs=1e-6), name
-
-
-def _last_line(path: Path) -> str:
-    return path.read_text().splitlines()[-1]

@@ -1,6 +1,7 @@
 """Runs vLLM and starts it again when it dies or does not answer any more."""
 
 import asyncio
+import errno
 import os
 import time
 from contextlib import suppress
@@ -22,7 +23,14 @@ _STABLE_S = 120.0
 _READY_POLL_S = 0.1
 _ALIVE_POLL_S = 1.0
 _CHECK_TIMEOUT_S = 5.0
-_CORE_IS_DEAD = 503
+_REFUSED = 0
+"""In place of an HTTP status: nobody listens on the port."""
+_WHY_OVER: dict[int | None, str] = {
+    503: "the engine core is dead",
+    # vLLM ends when its core died, and may wait for ever for requests that nobody answers now.
+    _REFUSED: "it has closed its port",
+}
+"""By what a server that was ready says on /health."""
 
 log = get_logger(__name__)
 
@@ -71,8 +79,9 @@ async def _watch(process: EngineProcess, settings: RolloutSettings) -> str:
     async with aiohttp.ClientSession() as session:
         while process.exit_code is None:
             now = time.monotonic()
-            if is_ready and await _status(session, f"{url}/health") == _CORE_IS_DEAD:
-                return "the engine core is dead"
+            if is_ready and (why := _WHY_OVER.get(await _status(session, f"{url}/health"))):
+                await asyncio.sleep(_READY_POLL_S)  # one that just ends has an exit code by then
+                return why if process.exit_code is None else _exited(process)
             # why: this one asks the core, which may hang while /health says 200.
             if await _status(session, f"{url}/weight_info") == 200:
                 last_answer = now
@@ -84,6 +93,10 @@ async def _watch(process: EngineProcess, settings: RolloutSettings) -> str:
                 what = "unresponsive_timeout_s" if is_ready else "start_timeout_s"
                 return f"no answer for {what} = {limit_s:g}"
             await asyncio.sleep(_ALIVE_POLL_S if is_ready else _READY_POLL_S)
+    return _exited(process)
+
+
+def _exited(process: EngineProcess) -> str:
     return f"exit code {process.exit_code}"
 
 
@@ -94,11 +107,13 @@ def _log_ready(startup_s: float) -> None:
 
 
 async def _status(session: aiohttp.ClientSession, url: str) -> int | None:
-    """None without an answer."""
+    """None without an answer; _REFUSED without a listener."""
     try:
         timeout = aiohttp.ClientTimeout(total=_CHECK_TIMEOUT_S)
         async with session.get(url, timeout=timeout) as response:
             return response.status
+    except aiohttp.ClientConnectorError as error:
+        return _REFUSED if error.errno == errno.ECONNREFUSED else None
     except (aiohttp.ClientError, TimeoutError):
         return None
 
