@@ -21,7 +21,7 @@ from plaudit.local.redis import DIRECTORY, local_redis
 from plaudit.local.reward_models import models_env
 from plaudit.local.run_dir import Run, restore_latest
 from plaudit.local.services import REWARD_API, Model, Topology, training_specs
-from plaudit.local.status import fetch_status
+from plaudit.local.status import LastStatus
 from plaudit.local.supervisor import Process, Supervisor, SupervisorOptions
 from plaudit.local.user_code import allowed_dirs
 from plaudit.reward_pools import MODEL_REWARDS
@@ -141,10 +141,12 @@ async def _follow(
     supervisor: Supervisor, environment: Environment, view: View, outcome: Outcome
 ) -> None:
     failed_polls = 0
+    last = LastStatus()
     try:
         while failed_polls < _FAILED_POLLS:
-            outcome.status = await fetch_status(environment) or outcome.status
-            view.update(outcome.status, supervisor.processes)
+            shown = await last.ask(environment)
+            outcome.status = last.status
+            view.update(shown, supervisor.processes)
             if outcome.status is not None and outcome.status.state == "finished":
                 return
             # A resumed run shows its old failure for a moment, until the conductor clears it.

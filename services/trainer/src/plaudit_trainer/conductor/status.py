@@ -1,11 +1,18 @@
 """The status page: one RunStatus, put together from Redis and the queues."""
 
+import asyncio
 from collections.abc import Sequence
 
+from redis import RedisError
+
+from plaudit.errors import Unavailable
 from plaudit.queue import WorkQueue
 from plaudit.schemas.run import RunStatus, StageStatus
 from plaudit_trainer.conductor.context import Context
 from plaudit_trainer.conductor.watch import PolicyWatch
+
+MAX_STATUS_S = 2.0
+"""Less than those who ask have patience for."""
 
 
 class StatusPage:
@@ -17,6 +24,17 @@ class StatusPage:
         self._queues = queues
 
     async def status(self) -> RunStatus:
+        """Raises Unavailable while Redis does not answer."""
+        try:
+            async with asyncio.timeout(MAX_STATUS_S):
+                return await self._read()
+        except (RedisError, TimeoutError) as error:
+            raise Unavailable(
+                f"Redis does not answer the conductor within {MAX_STATUS_S:g} s.",
+                fix="see that it runs and is not short of memory; the run goes on when it answers",
+            ) from error
+
+    async def _read(self) -> RunStatus:
         context = self._context
         progress = await context.ledger.progress()
         counts = await context.ledger.counts()
