@@ -1,7 +1,7 @@
 """The `-tiny` recipe of every method, shortened, by the command that users give: each learns."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,13 @@ from tests.e2e.installation import Installation, needs_vllm
 
 OFFLINE = {
     "unit_rm": ["budget.steps=40"],
-    "sft": ["budget.steps=6"],
-    "dpo": ["budget.steps=10"],
     "kto": ["budget.steps=16"],
     "rm": ["budget.steps=30"],
+    "sft": ["budget.steps=6"],
+    "dpo": ["budget.steps=10"],
 }
+LATE = ("rm", "sft", "dpo")
+"""In the other lane, after the runs with shared services: so both lanes take as long."""
 ELSEWHERE = {
     "grpo": ["budget.steps=12"],
     "rloo": ["budget.steps=12"],
@@ -70,15 +72,19 @@ class Runs:
             with installation.up("rollout", "reward", "judge"):
                 for method, changes in ELSEWHERE.items():
                     self._run(installation, method, changes)
+        self._offline(LATE)
 
     def _by_themselves(self) -> None:
-        for method, changes in OFFLINE.items():
-            self._run(Installation(self.directory / f"{method}-state"), method, changes)
+        self._offline(method for method in OFFLINE if method not in LATE)
         model = f"reward_models.default.path={self.path('unit_rm')}/final"
         for method, changes in UP.items():
             more = [model] if method == "unit_ppo" else []
             installation = Installation(self.directory / f"{method}-state")
             self._run(installation, method, [*changes, *more], "--up")
+
+    def _offline(self, methods: Iterable[str]) -> None:
+        for method in methods:
+            self._run(Installation(self.directory / f"{method}-state"), method, OFFLINE[method])
 
     def _run(
         self, installation: Installation, method: str, changes: list[str], *options: str
