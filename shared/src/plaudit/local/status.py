@@ -32,8 +32,9 @@ class LastStatus:
         answer = await fetch_status(environment)
         if isinstance(answer, RunStatus):
             self.status, self._told_s = answer, time.monotonic()
+            return answer
         silent_s = time.monotonic() - self._told_s
-        if self.status is None or isinstance(answer, RunStatus) or silent_s < SILENT_S:
+        if self.status is None or silent_s < SILENT_S:
             return self.status
         what = f"news ({answer.removesuffix('.')}; all else shown is as old)"
         waiting = Waiting(who="this view", what=what, since_s=silent_s)
