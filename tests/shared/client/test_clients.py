@@ -47,32 +47,16 @@ from plaudit.schemas.rollout import (
     RolloutPrompt,
     RolloutRequest,
 )
-from plaudit.schemas.run import Ledger, RunStatus
+from plaudit.schemas.run import RunStatus
 from plaudit.schemas.sandbox import LanguageList, RunRequest, RunResult
 from plaudit.service import JobVerb, add_job_routes, create_app
 from plaudit.testing import running
+from tests.shared.bare_status import BARE_STATUS
 
 FAST = ClientOptions(timeout_s=5, backoff_s=0.02)
 SCORE = ScoreRequest(
     groups=[RewardGroup(group_id="g", prompt=[], completions=[Answer(text="x")])],
     rewards=[RewardSpec(name="accuracy")],
-)
-STATUS = RunStatus(
-    run_id="demo-1",
-    state="training",
-    step=1,
-    max_steps=2,
-    policy_version=None,
-    stages=[],
-    ledger=Ledger(admitted=0, trained=0, dropped={}, in_flight=0),
-    groups_per_s=None,
-    tokens_per_s=None,
-    reward=None,
-    accuracy=None,
-    staleness_mean=None,
-    replicas=[],
-    oldest_group_age_s=None,
-    waiting=[],
 )
 
 
@@ -159,7 +143,7 @@ def add_others(app: FastAPI) -> None:
 
     @app.get("/v1/status")
     async def status() -> RunStatus:
-        return STATUS
+        return BARE_STATUS
 
 
 @pytest.fixture(scope="module")

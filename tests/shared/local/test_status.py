@@ -9,28 +9,13 @@ from plaudit.errors import ConfigError, Unauthorized, Unavailable
 from plaudit.local import status as asking
 from plaudit.local.environment import Environment
 from plaudit.local.status import LastStatus
-from plaudit.schemas.run import Ledger, RunStatus, Waiting
+from plaudit.schemas.run import RunStatus, Waiting
 from plaudit.service import create_app
 from plaudit.testing import free_port, running
+from tests.shared.bare_status import BARE_STATUS
 
 LEARNER = Waiting(who="learner", what="16 scored groups", since_s=0.1)
-STATUS = RunStatus(
-    run_id="r",
-    state="training",
-    step=3,
-    max_steps=9,
-    policy_version=3,
-    stages=[],
-    ledger=Ledger(admitted=0, trained=0, dropped={}, in_flight=0),
-    groups_per_s=None,
-    tokens_per_s=None,
-    reward=None,
-    accuracy=None,
-    staleness_mean=None,
-    replicas=[],
-    oldest_group_age_s=None,
-    waiting=[LEARNER],
-)
+STATUS = BARE_STATUS.model_copy(update={"waiting": [LEARNER]})
 
 
 class Conductor:
