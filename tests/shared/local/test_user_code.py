@@ -147,6 +147,13 @@ def test_services_that_a_run_starts_itself_run_its_files_and_what_the_user_allow
     assert topology(without, environment, None, 1).extra_env == {}
 
 
+def test_a_file_that_is_gone_when_a_run_is_resumed_is_refused(project: Path) -> None:
+    recipe = read_recipe(str(project / "recipe.toml"), [])
+    (project / "rewards/mine.py").unlink()
+    with pytest.raises(ConfigError, match="no such file"):
+        check_user_code(recipe)
+
+
 def test_people_read_names_without_directories_where_that_tells_them_apart() -> None:
     names = ["total", "/a/mine.py:f", "/a/mine.py:g", "/b/mine.py:g"]
     assert list(short_names(names).values()) == ["total", "mine.py:f", *names[2:]]
