@@ -147,12 +147,21 @@ def models(tiny):
 
 
 @pytest.fixture
-def release(client, tiny, models, tmp_path):
+def write_version(tiny, models, tmp_path):
+    """Publishes a version; what it returns is to be announced."""
+
+    def write(version: int, **options):
+        return tiny.publish(tmp_path / "policy", RUN, version, models(version), **options)
+
+    return write
+
+
+@pytest.fixture
+def release(client, write_version):
     """Publishes and announces a version."""
 
     async def announce(version: int, **options):
-        made = tiny.publish(tmp_path / "policy", RUN, version, models(version), **options)
-        return await client.announce(made)
+        return await client.announce(write_version(version, **options))
 
     return announce
 
@@ -220,15 +229,14 @@ async def test_a_swap_drops_no_request_and_pauses_briefly(
     run_worker,
     collect,
     release,
+    write_version,
     until_policy,
     tiny,
     models,
-    tmp_path,
 ):
     await release(0)
     # Made before, so that the answers cannot all end while torch makes the next version.
-    policy = tmp_path / "policy"
-    following = [tiny.publish(policy, RUN, version, models(version)) for version in (1, 2, 3)]
+    following = [write_version(version) for version in (1, 2, 3)]
     names = [str(index) for index in range(48)]
     async with run_worker(make_settings(engine_url=engine.url)):
         await until_policy(client, serves(0), 60.0)
@@ -271,13 +279,13 @@ async def test_with_recompute_in_flight_tokens_after_a_swap_are_exactly_of_the_n
     run_worker,
     collect,
     release,
+    write_version,
     until_policy,
     tiny,
     models,
-    tmp_path,
 ):
     await release(0)
-    following = tiny.publish(tmp_path / "policy", RUN, 1, models(1))
+    following = write_version(1)
     settings = make_settings(engine_url=engine.url, recompute_in_flight=True)
     async with run_worker(settings):
         await until_policy(client, serves(0), 60.0)
