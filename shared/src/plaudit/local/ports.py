@@ -59,7 +59,7 @@ def describe_owner(port: int) -> str:
     if not inodes:
         return "a connection that is open or just ended, and no server"
     for process in Path("/proc").glob("[0-9]*"):
-        if inodes and inodes & _socket_inodes(process):
+        if inodes & _socket_inodes(process):
             return f"process {process.name} ({_command(process)})"
     return "a process of another user or outside this container"
 
