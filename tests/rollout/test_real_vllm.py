@@ -286,13 +286,15 @@ async def test_with_recompute_in_flight_tokens_after_a_swap_are_exactly_of_the_n
 ):
     await release(0)
     following = write_version(1)
-    settings = make_settings(engine_url=engine.url, recompute_in_flight=True)
+    # More than run at once: requests are in flight whenever the swap comes.
+    names = [str(index) for index in range(12)]
+    settings = make_settings(engine_url=engine.url, recompute_in_flight=True, concurrency=4)
     async with run_worker(settings):
         await until_policy(client, serves(0), 60.0)
-        await client.submit(groups([str(index) for index in range(4)], max_tokens=800))
+        await client.submit(groups(names, max_tokens=800))
         await asyncio.sleep(0.3)
         await client.announce(following)
-        found = await collect(client, 4, RUN, 300.0)
+        found = await collect(client, len(names), RUN, 300.0)
     spanning = [
         (group, completion)
         for group in found.values()
