@@ -40,13 +40,15 @@ class Installation:
         }
 
     def run(self, *arguments: str, timeout_s: float) -> None:
-        """Raises AssertionError with the command's own words when it fails."""
+        """Raises AssertionError with the command's own words when it fails or does not end."""
         log = self.directory / "run.log"
         process = self.start(log, *arguments)
         try:
-            assert process.wait(timeout_s) == 0, _tail(log)
-        finally:
-            process.kill()
+            status = process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            _stop(process)
+            raise AssertionError(f"still ran after {timeout_s:g} s: {_tail(log)}") from None
+        assert status == 0, _tail(log)
 
     def start(self, log: Path, *arguments: str) -> "subprocess.Popen[bytes]":
         """`plaudit` with these arguments, its output in a file."""
@@ -70,8 +72,18 @@ class Installation:
                 _wait_for(url, process, log)
             yield
         finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(_STOP_TIMEOUT_S)
+            _stop(process)
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    """As Ctrl-C does, so that the services it started end with it."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(_STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise
 
 
 def _wait_for(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:

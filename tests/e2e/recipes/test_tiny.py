@@ -35,11 +35,11 @@ UP = {
 }
 """They bring a model of their own along, and start their services."""
 SHORT_EVALUATION = ["eval.num_prompts=48", "eval.samples=2"]
-TIMEOUT_S = 240.0
+TIMEOUT_S = 600.0
 
 pytestmark = [
     pytest.mark.vllm,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1500),
     needs_vllm,
 ]
 
@@ -61,7 +61,7 @@ class Runs:
 
     def summary(self, method: str) -> dict[str, Any]:
         """Of a run that has ended well; waits for it."""
-        return self._summaries[method].result(900.0)
+        return self._summaries[method].result(1500.0)
 
     def close(self) -> None:
         self._lanes.shutdown()
