@@ -63,7 +63,7 @@ async def test_a_program_that_hangs_on_every_input_has_a_verdict_for_each(
     results = await run_cases(code, "python", inputs, Limits(wall_s=0.5), context)
     assert [one.status for one in results] == ["timeout"] * 7 + ["ok"] + ["timeout"] * 4
     assert 1 < len(context.asked) <= 12
-    assert time.monotonic() - started_s < 20
+    assert time.monotonic() - started_s < 60
 
 
 async def test_a_case_that_the_sandbox_failed_is_null_and_retryable(group: Any) -> None:

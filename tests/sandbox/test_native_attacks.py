@@ -54,7 +54,7 @@ async def test_a_fork_bomb_of_a_shell_ends(sandbox: Any, code: str) -> None:
     told = await sandbox.call(code, language="bash", limits=Limits(wall_s=1, cpu_s=5))
     assert told.status in ("timeout", "error", "killed"), told
     assert told.status != "killed" or "passed max_processes" in told.stderr
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
 
 
 @pytest.mark.parametrize(

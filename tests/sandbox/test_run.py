@@ -130,7 +130,7 @@ async def test_the_wall_limit_ends_a_program(sandbox: Any, code: str) -> None:
     started = time.monotonic()
     result = await sandbox.run(f"print('before', flush=True)\n{code}", stdin="\n", wall_s=0.5)
     assert (result.status, result.exit_code, result.stdout) == ("timeout", None, "before\n")
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 20
 
 
 @pytest.mark.parametrize("ignore", [False, True])

@@ -71,7 +71,7 @@ async def test_long_texts_are_cut(make: Any, directory: Path) -> None:
     long = "count two and " * 100_000
     started = time.process_time()
     [row] = await make(directory=directory, max_tokens=8).embed([long])
-    assert time.process_time() - started < 5
+    assert time.process_time() - started < 20
     np.testing.assert_allclose(row, reference(directory, long[:200], 8), atol=1e-5)
 
 

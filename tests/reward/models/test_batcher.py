@@ -112,12 +112,12 @@ async def test_the_queue_is_bounded_and_those_beyond_it_wait() -> None:
     assert max(map(len, model.batches)) <= 4
 
 
-@pytest.mark.parametrize("pause_s", [0.0, 0.2])
+@pytest.mark.parametrize("pause_s", [0.0, 2.0])
 async def test_closing_does_not_wait_for_what_is_being_computed(pause_s: float) -> None:
     batcher = Batcher("cpu")
     async with batcher:
         computing = asyncio.create_task(batcher.compute(Summing(pause_s=pause_s), texts(1)))
         await asyncio.sleep(0.02)
         started_s = time.monotonic()
-    assert time.monotonic() - started_s < 0.15
+    assert time.monotonic() - started_s < 1.0
     computing.cancel()

@@ -49,4 +49,4 @@ async def test_null_where_accuracy_is_null_unless_it_exceeds(score: Any, group: 
 async def test_a_megabyte_exceeds_at_once(score: Any, group: Any) -> None:
     started = time.process_time()
     assert await score("cosine", group("{" * 2**20, **FOUR), unit="characters") == [-10.0]
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < 10

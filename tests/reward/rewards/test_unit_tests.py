@@ -260,7 +260,7 @@ async def test_an_answer_made_to_hurt_is_a_failure_in_bounded_time(
     started_s = time.monotonic()
     texts = f"    {body}", "    return 2 * x"
     assert await score("unit_tests", group(*texts, **DOUBLES), timeout_s=2.0) == [0.0, 1.0]
-    assert time.monotonic() - started_s < 15
+    assert time.monotonic() - started_s < 40
 
 
 async def test_a_sandbox_that_is_down_is_null_and_retryable(group: Any) -> None:

@@ -168,7 +168,7 @@ async def test_a_hang_a_death_or_a_flood_costs_its_values_and_one_process(
     assert reason in values[0]
     assert values[0] == values[1]
     assert scores.retryable == retryable
-    assert time.monotonic() - started_s < 6
+    assert time.monotonic() - started_s < 20
     assert files.pids() == []
     assert (await files.ask(f"{path}:g", group("a"))).groups[0][f"{path}:g"] == [1.0]
 

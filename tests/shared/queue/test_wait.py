@@ -25,7 +25,7 @@ async def test_a_wait_ends_soon_after_the_job(make_queue: MakeQueue) -> None:
     started = monotonic()
     await finish_all(worker)
     assert (await waiting).result == b"a"
-    assert monotonic() - started < 8
+    assert monotonic() - started < 15
 
 
 @pytest.mark.usefixtures("no_polling")
@@ -35,16 +35,16 @@ async def test_waiting_for_a_finished_job_is_no_wait(queue: WorkQueue) -> None:
     started = monotonic()
     assert (await queue.wait("a", 20)).status == "done"
     assert (await queue.wait("a", 0)).status == "done"
-    assert monotonic() - started < 8
+    assert monotonic() - started < 15
 
 
 async def test_a_wait_that_runs_out_gives_the_record_as_it_is(queue: WorkQueue) -> None:
     await queue.submit(Job("a", b""))
     started = monotonic()
     assert (await queue.wait("a", 0.2)).status == "queued"
-    assert 0.2 <= monotonic() - started < 8
+    assert 0.2 <= monotonic() - started < 15
     assert await queue.wait("unknown", 20) is None
-    assert monotonic() - started < 8
+    assert monotonic() - started < 15
 
 
 async def test_two_thousand_waits_share_one_subscription(

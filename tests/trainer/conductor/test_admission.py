@@ -138,4 +138,4 @@ async def test_requests_are_cut_to_what_the_rollout_service_takes(conductors, ro
     started_s = time.monotonic()
     await submit(context, admitted)
     assert rollouts.submitted == admitted and len(admitted) == 300
-    assert time.monotonic() - started_s < 5
+    assert time.monotonic() - started_s < 20

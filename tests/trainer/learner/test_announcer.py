@@ -70,7 +70,7 @@ def test_announcing_does_not_wait_for_the_service():
     announcer = Announcer(service.announce)
     started_s = time.monotonic()
     announcer.announce(announcement(1))
-    assert time.monotonic() - started_s < 1
+    assert time.monotonic() - started_s < 5
     assert not announcer.wait_delivered(0.05)
     service.gate.set()
     assert announcer.wait_delivered(5)
