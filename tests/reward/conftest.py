@@ -177,7 +177,7 @@ class Service:
         return workers
 
     async def score(
-        self, group: RewardGroup, *names: str, key: str | None = None, timeout_s: float = 30
+        self, group: RewardGroup, *names: str, key: str | None = None, timeout_s: float = 60
     ) -> ScoreResponse:
         specs = [RewardSpec(name=name) for name in names]
         request = ScoreRequest(groups=[group], rewards=specs)

@@ -64,7 +64,7 @@ async def test_a_restarted_api_hands_out_the_results_that_exist(service: Any, gr
     worker.stop()
     running.api.kill()
     running.api.start()
-    after = await running.score(asked, "accuracy", key="run/1/2", timeout_s=10)
+    after = await running.score(asked, "accuracy", key="run/1/2", timeout_s=60)
     assert only(after).rewards == only(before).rewards == {"accuracy": 1.0}
 
 
@@ -95,7 +95,7 @@ async def test_a_reward_that_hangs_past_the_callers_time_costs_the_group_only_it
     response = await running.score(asked, "accuracy", "code", timeout_s=6)
     for score, accuracy in zip(response.groups[0].scores, (1.0, 0.0), strict=True):
         assert (score.total, score.rewards) == (accuracy, {"accuracy": accuracy, "code": None})
-        assert "the pool 'code' had not answered after 4." in score.errors["code"]
+        assert "the pool 'code' had not answered after" in score.errors["code"]
 
 
 async def test_a_reward_that_hangs_costs_no_other_reward_of_its_own_pool(
@@ -111,7 +111,7 @@ async def test_a_reward_that_hangs_costs_no_other_reward_of_its_own_pool(
         assert (score.total, score.rewards) == (0.0, {"accuracy": None, "format": 0.0})
         assert "the pool 'rules' had not answered after" in score.errors["accuracy"]
     # The worker has gone on with it, and the same key finds the rest.
-    score = only(await running.score(asked, "accuracy", "format", key="k", timeout_s=30))
+    score = only(await running.score(asked, "accuracy", "format", key="k", timeout_s=60))
     assert (score.rewards, score.errors) == ({"accuracy": 1.0, "format": 0.0}, {})
 
 
@@ -122,7 +122,7 @@ async def test_a_late_answer_is_there_for_the_next_try_with_the_same_key(
     asked = group(PROGRAM, tests=ADDS)
     assert only(await running.score(asked, "code", key="k", timeout_s=2)).total is None
     running.worker("code")
-    assert only(await running.score(asked, "code", key="k", timeout_s=15)).total == 1.0
+    assert only(await running.score(asked, "code", key="k", timeout_s=60)).total == 1.0
 
 
 async def test_a_sandbox_that_is_down_is_null_until_it_is_up(service: Any, group: Any) -> None:

@@ -103,14 +103,14 @@ async def test_the_service_gives_the_rewards_that_the_trainer_computed(
             "c_ent": C_ENT,
         },
     }
-    running = await service(models=json.dumps(models), score_timeout_s="60")
+    running = await service(models=json.dumps(models), score_timeout_s="150")
     running.worker("model")
     specs = [
         RewardSpec(name="reward_model", params={"model": "rm", "normalize": True}),
         RewardSpec(name="unit_reward_model", params={"model": "unit"}),
     ]
     asked = groups(AutoTokenizer.from_pretrained(path))
-    answer = await running.client.score(ScoreRequest(groups=asked, rewards=specs), timeout_s=90)
+    answer = await running.client.score(ScoreRequest(groups=asked, rewards=specs), timeout_s=150)
     scores = [score for group in answer.groups for score in group.scores]
     assert [one.errors for one in scores] == [{}] * 4
 

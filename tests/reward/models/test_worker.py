@@ -29,14 +29,14 @@ def of_the_demo(path: Path) -> str:
 
 async def test_requests_are_scored_by_the_worker_of_the_pool(service, tiny, logits_of, ask) -> None:
     path = tiny.classifier("worker")
-    running = await service(models=of_the_demo(path), score_timeout_s="60")
+    running = await service(models=of_the_demo(path), score_timeout_s="150")
     running.worker("model")
     running.worker("rules")
     groups = [ask("4", "5", "six"), ask("four").model_copy(update={"group_id": "h"})]
     specs = [RewardSpec(name="reward_model"), RewardSpec(name="tag_count")]
     unknown = RewardSpec(name="unit_reward_model", params={"model": "other"})
     request = ScoreRequest(groups=groups, rewards=[*specs, unknown])
-    answer = await running.client.score(request, timeout_s=90)
+    answer = await running.client.score(request, timeout_s=150)
     for group, found in zip(groups, answer.groups, strict=True):
         expected = [logits[0] for logits in logits_of(path, group)]
         values = [score.rewards["reward_model"] for score in found.scores]

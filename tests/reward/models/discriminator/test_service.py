@@ -30,12 +30,12 @@ async def d_of(running: Any) -> list[Any]:
         groups=[slate("<answer>1</answer>", "<answer>2</answer>")],
         rewards=[RewardSpec(name="discriminator")],
     )
-    answer = await running.client.score(request, timeout_s=60)
+    answer = await running.client.score(request, timeout_s=150)
     return [score.rewards["discriminator"] for score in answer.groups[0].scores]
 
 
 async def test_it_scores_learns_from_the_same_groups_and_scores_better(service, spec) -> None:
-    running = await service(models=models(spec), score_timeout_s="60")
+    running = await service(models=models(spec), score_timeout_s="150")
     running.worker("model")
     group = slate("<answer>1</answer>", "<answer>2</answer>")
     policy, expert = await d_of(running)
@@ -51,23 +51,23 @@ async def test_it_scores_learns_from_the_same_groups_and_scores_better(service, 
 async def test_the_same_update_is_one_step_also_after_a_restart(service, spec) -> None:
     running = await service(models=models(spec))
     worker = running.worker("model")
-    once = await running.client.update_discriminator(UPDATE, idempotency_key="k", timeout_s=60)
+    once = await running.client.update_discriminator(UPDATE, idempotency_key="k", timeout_s=150)
     again = await running.client.update_discriminator(UPDATE, idempotency_key="k")
     other = await running.client.update_discriminator(UPDATE, idempotency_key="l")
     assert once == again and (once.version, other.version) == (1, 2)
     worker.stop()
     running.worker("model")
-    more = await running.client.update_discriminator(UPDATE, idempotency_key="m", timeout_s=60)
+    more = await running.client.update_discriminator(UPDATE, idempotency_key="m", timeout_s=150)
     assert more.version == 3
 
 
 async def test_workers_that_are_killed_in_the_middle_make_each_step_once(service, spec) -> None:
-    running = await service(models=models(spec, keep_versions=50), score_timeout_s="90")
+    running = await service(models=models(spec, keep_versions=50), score_timeout_s="150")
     workers = [running.worker("model") for _ in range(2)]
-    await running.client.update_discriminator(UPDATE, idempotency_key="first", timeout_s=90)
+    await running.client.update_discriminator(UPDATE, idempotency_key="first", timeout_s=150)
     updates = [
         asyncio.create_task(
-            running.client.update_discriminator(UPDATE, idempotency_key=f"k{index}", timeout_s=90)
+            running.client.update_discriminator(UPDATE, idempotency_key=f"k{index}", timeout_s=150)
         )
         for index in range(12)
     ]
@@ -87,7 +87,7 @@ async def test_while_it_is_frozen_it_refuses_to_learn_and_scores_the_same(servic
     for owner in ("user", "eval"):
         await running.client.freeze_discriminator(DiscriminatorFreeze(owner=owner, lease_s=60))
     with pytest.raises(Conflict, match="'default' is frozen by eval, user") as caught:
-        await running.client.update_discriminator(UPDATE, idempotency_key="k", timeout_s=60)
+        await running.client.update_discriminator(UPDATE, idempotency_key="k", timeout_s=150)
     assert not caught.value.retryable
     thaw = DiscriminatorFreeze(owner="eval", frozen=False)
     assert (await running.client.freeze_discriminator(thaw)).owners == ["user"]
