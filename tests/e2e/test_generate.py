@@ -13,11 +13,11 @@ from tests.e2e.installation import Installation, needs_vllm
 
 NUM_ROWS = 96
 GREEDY = ("--temperature", "0", "--top-p", "1", "--top-k", "0", "--max-tokens", "24")
-TIMEOUT_S = 120.0
+TIMEOUT_S = 240.0
 
 pytestmark = [
     pytest.mark.vllm,
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(900),
     needs_vllm,
 ]
 

@@ -138,7 +138,7 @@ def run_worker():
 @pytest.fixture
 def collect():
     async def take(
-        client: RolloutClient, num_groups: int, run_id: str = "run", timeout_s: float = 20.0
+        client: RolloutClient, num_groups: int, run_id: str = "run", timeout_s: float = 60.0
     ) -> dict[str, RolloutGroup]:
         """Leases and acknowledges groups until there are so many; each comes once."""
         found: dict[str, RolloutGroup] = {}
@@ -160,7 +160,7 @@ def collect():
 @pytest.fixture
 def until_policy():
     async def wait(
-        client: RolloutClient, check: Callable[[PolicyState], bool], timeout_s: float = 20.0
+        client: RolloutClient, check: Callable[[PolicyState], bool], timeout_s: float = 60.0
     ) -> PolicyState:
         state: PolicyState | None = None
         try:

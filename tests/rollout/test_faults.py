@@ -19,7 +19,7 @@ from plaudit.testing import RedisServer, free_port, redis_process
 
 pytestmark = [pytest.mark.timeout(180)]
 
-RECOVERY_S = 20.0
+RECOVERY_S = 60.0
 
 
 @pytest.fixture

@@ -34,13 +34,13 @@ def test_the_code_of_the_learner_is_the_code_of_the_pod(
     script: str, tmp_path: Path, code: int
 ) -> None:
     with start(script, tmp_path, f"touch $3/final; exit {code}") as process:
-        assert process.wait(10) == code
+        assert process.wait(60) == code
 
 
 def test_a_run_that_is_over_is_not_started_again(script: str, tmp_path: Path) -> None:
     (tmp_path / "summary.json").touch()
     with start(script, tmp_path, "exit 7") as process:
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 def test_a_node_that_ends_because_another_was_stopped_is_started_again(
@@ -48,7 +48,7 @@ def test_a_node_that_ends_because_another_was_stopped_is_started_again(
 ) -> None:
     """What stops the first node's learner ends all, and the others get no signal."""
     with start(script.replace("timeout 60", "timeout 0.1"), tmp_path, "exit 0") as process:
-        assert process.wait(10) == STOPPED
+        assert process.wait(60) == STOPPED
 
 
 @pytest.mark.parametrize("own", [0, 1])
@@ -62,5 +62,5 @@ def test_a_stopped_learner_is_waited_for_and_is_no_finished_one(
     with start(script, tmp_path, learner) as process:
         assert process.stdout.readline() == "up\n"
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == code
+        assert process.wait(60) == code
     assert (tmp_path / "checkpoint").exists()

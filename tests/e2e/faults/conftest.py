@@ -40,7 +40,7 @@ class LiveRun:
             return None
 
     def wait(
-        self, what: str, holds: Callable[[RunStatus], bool], timeout_s: float = 180.0
+        self, what: str, holds: Callable[[RunStatus], bool], timeout_s: float = 360.0
     ) -> RunStatus:
         deadline_s = time.monotonic() + timeout_s
         status = None
@@ -53,7 +53,7 @@ class LiveRun:
             time.sleep(0.1)
         raise AssertionError(f"not within {timeout_s:g} s: {what}; {status}\n{self.output()}")
 
-    def finish(self, timeout_s: float = 300.0) -> dict[str, Any]:
+    def finish(self, timeout_s: float = 600.0) -> dict[str, Any]:
         """The summary, once the command ended by itself with success."""
         assert self.process is not None
         code = self.process.wait(timeout_s)

@@ -30,11 +30,11 @@ VICTIMS = (
 )  # fmt: skip
 FLUSHED_STEPS = 2 * (MAX_STALENESS + 1)
 """More steps than can be trained on groups that were past the dead process when it died."""
-BACK_TIMEOUT_S = 120.0
-PROGRESS_TIMEOUT_S = 60.0
+BACK_TIMEOUT_S = 240.0
+PROGRESS_TIMEOUT_S = 180.0
 """The issue says 20 s on an idle machine; CI is not one. The test prints what it took."""
 
-pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1500)]
 
 
 def test_a_run_survives_the_death_of_each_of_its_processes(live, capsys):

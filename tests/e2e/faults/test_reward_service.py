@@ -34,7 +34,7 @@ RECIPE = (
 REWARD_TIMEOUT_S = 3.0
 STEPS_BETWEEN = 5
 
-pytestmark = [pytest.mark.vllm, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1200)]
 
 
 class RewardStandIn:

@@ -64,7 +64,7 @@ async def start(tmp_path: Path, pool: VerifierPool) -> AsyncIterator[Callable[..
     started: list[UserCode] = []
 
     async def call(
-        timeout_s: float = 20.0, memory_bytes: int = 2**30, num_processes: int = 1
+        timeout_s: float = 60.0, memory_bytes: int = 2**30, num_processes: int = 1
     ) -> Files:
         limits = UserCodeLimits(timeout_s, memory_bytes)
         code = UserCode([tmp_path / "allowed"], limits, num_processes)

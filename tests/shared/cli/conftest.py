@@ -43,7 +43,7 @@ class Installation:
         return process
 
     def run(
-        self, *arguments: str, timeout_s: float = 40.0, **env: str
+        self, *arguments: str, timeout_s: float = 150.0, **env: str
     ) -> "subprocess.CompletedProcess[str]":
         argv = [str(self.directory / "venv/bin/python"), "-m", "plaudit.cli", *arguments]
         return subprocess.run(
@@ -96,7 +96,7 @@ def plaudit(tmp_path: Path) -> Iterator[Installation]:
     for process in installation.started:
         process.kill()
         process.communicate()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while (left := installation.processes()) and time.monotonic() < deadline:
         time.sleep(0.05)
     for pid in left:

@@ -39,7 +39,7 @@ def test_ctrl_c_says_how_to_resume_and_resume_finishes(offline):
     lines = iter(process.stdout.readline, "")
     assert any("training 1/3  loss 0.7  held-out pair_accuracy 0.5" in line for line in lines)
     process.send_signal(signal.SIGINT)
-    rest, _ = process.communicate(timeout=10)
+    rest, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "plaudit train --resume runs/one" in rest
     assert (offline.directory / "runs/one/report.html").exists()

@@ -112,7 +112,7 @@ def test_the_redis_of_plaudit_up_is_looked_at_while_it_runs(
     own = local_redis(tmp_path / DIRECTORY)
     with subprocess.Popen(own.spec().argv, stdout=subprocess.DEVNULL) as process:
         try:
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 30
             while not own.socket_path.exists() and time.monotonic() < deadline:
                 time.sleep(0.02)
             found = findings()

@@ -95,7 +95,7 @@ def test_a_chunked_body_over_the_limit_is_413_while_reading(
     assert app.state.bytes_read <= MAX_BODY
 
 
-def raw_request(url: str, text: bytes, timeout_s: float = 5.0) -> bytes:
+def raw_request(url: str, text: bytes, timeout_s: float = 15.0) -> bytes:
     host, port = url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=timeout_s) as connection:
         connection.sendall(text)

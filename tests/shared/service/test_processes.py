@@ -93,7 +93,7 @@ def test_on_sigterm_requests_in_progress_are_answered_and_no_new_ones_taken(
     process = start("api")
     process.until_alive()
     with ThreadPoolExecutor() as pool:
-        answer = pool.submit(post, f"{process.url}/sleep/1", timeout=10)
+        answer = pool.submit(post, f"{process.url}/sleep/1", timeout=30)
         assert [process.line(), process.line()] == ["opened", "sleeping"]
         process.popen.send_signal(signal.SIGTERM)
         time.sleep(0.4)

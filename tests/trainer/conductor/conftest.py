@@ -57,7 +57,7 @@ from plaudit_trainer.run_dir import RunDir
 from plaudit_trainer.settings import TrainerSettings
 
 RUN_ID = "r"
-PATIENCE_S = 15.0
+PATIENCE_S = 60.0
 
 
 async def until_true(condition: Callable[[], Any], patience_s: float = PATIENCE_S) -> None:

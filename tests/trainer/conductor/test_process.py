@@ -56,7 +56,7 @@ def test_it_serves_the_status_and_ends_with_0_on_sigterm(conductor, learner):
     learner.publish()
     wait_until_it_says(url, "training")
     process.terminate()
-    output, _ = process.communicate(timeout=20)
+    output, _ = process.communicate(timeout=60)
     assert process.returncode == 0, output
 
 
