@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from plaudit.service.exit import guard
+from plaudit_trainer.learner.teardown import without_teardown
 from plaudit_trainer.offline.main import run
 
 
@@ -11,7 +12,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="plaudit-trainer offline")
     parser.add_argument("--run-dir", type=Path, required=True, help="The run's directory.")
     arguments = parser.parse_args()
-    with guard():
+    with without_teardown(), guard():
         run(arguments.run_dir)
 
 
