@@ -46,8 +46,9 @@ class Installation:
         try:
             status = process.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            _stop(process)
             raise AssertionError(f"still ran after {timeout_s:g} s: {_tail(log)}") from None
+        finally:
+            _stop(process)
         assert status == 0, _tail(log)
 
     def start(self, log: Path, *arguments: str) -> "subprocess.Popen[bytes]":
@@ -76,7 +77,7 @@ class Installation:
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """As Ctrl-C does, so that the services it started end with it."""
+    """As Ctrl-C does, so that the services it started end with it. Nothing if it has ended."""
     process.send_signal(signal.SIGINT)
     try:
         process.wait(_STOP_TIMEOUT_S)

@@ -128,9 +128,10 @@ async def test_text_beyond_ascii_comes_back(sandbox: Any) -> None:
 @pytest.mark.parametrize("code", ["import time; time.sleep(60)", "input()\nwhile True: pass"])
 async def test_the_wall_limit_ends_a_program(sandbox: Any, code: str) -> None:
     started = time.monotonic()
-    result = await sandbox.run(f"print('before', flush=True)\n{code}", stdin="\n", wall_s=0.5)
+    program = f"print('before', flush=True)\n{code}"
+    result = await sandbox.run(program, stdin="\n", wall_s=0.5, cpu_s=60)
     assert (result.status, result.exit_code, result.stdout) == ("timeout", None, "before\n")
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 8
 
 
 @pytest.mark.parametrize("ignore", [False, True])

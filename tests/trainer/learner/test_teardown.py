@@ -27,25 +27,29 @@ with {context}:
 """
 
 
-def ended(context: str, end: str) -> tuple[int, str]:
+def ended(context: str, end: str) -> "subprocess.CompletedProcess[str]":
     program = PROGRAM.format(context=context, end=end)
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    return done.returncode, done.stdout
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
 
 
 @pytest.mark.parametrize(
-    ("end", "code"), [("pass", 0), ("sys.exit(2)", 2), ("sys.exit('no')", 1), ("sys.exit(0)", 0)]
-)
+    ("end", "code"),
+    [
+        ("pass", 0), ("sys.exit()", 0), ("sys.exit(0)", 0), ("sys.exit(2)", 2),
+        ("sys.exit('no')", 1),
+    ],
+)  # fmt: skip
 def test_its_threads_and_callbacks_end_and_nothing_is_taken_down(end: str, code: int) -> None:
-    assert ended("without_teardown()", end) == (code, "thread callback")
+    done = ended("without_teardown()", end)
+    assert (done.returncode, done.stdout) == (code, "thread callback")
 
 
 def test_a_teardown_that_aborts_would_be_seen() -> None:
-    assert ended("contextlib.nullcontext()", "pass") == (-signal.SIGABRT, "thread callback")
+    done = ended("contextlib.nullcontext()", "pass")
+    assert (done.returncode, done.stdout) == (-signal.SIGABRT, "thread callback")
 
 
 def test_an_error_nobody_expected_keeps_its_traceback() -> None:
-    program = PROGRAM.format(context="without_teardown()", end="1 / 0")
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    done = ended("without_teardown()", "1 / 0")
     assert done.returncode != 0
     assert "ZeroDivisionError" in done.stderr
